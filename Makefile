@@ -1,0 +1,46 @@
+# Two commands matter: `make validate` and `make test`. Each sets itself up on a bare machine.
+PYTHON ?= python3
+BIN := .venv/bin
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
+
+.PHONY: help validate validate-quick test test-all lint clean
+help:
+	@echo "make validate   every validation case at full resolution; writes report/index.html"
+	@echo "make test       the tests (minutes); make test-all: the slow ones too"
+	@echo "make lint       ruff and mypy;  make clean: remove what the others made"
+
+$(BIN)/.user: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.user
+	$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
+
+# Static tools do not see the package_dir mapping of an editable install; links show them the tree.
+.links:
+	mkdir -p .links/mudot
+	ln -sfn ../../meshes .links/mudot/meshes
+	ln -sfn ../../solvers .links/mudot/solvers
+	ln -sfn ../../validation .links/mudot/validation
+
+validate: $(BIN)/.user
+	$(THREADS) $(BIN)/mudot validate --output report
+
+validate-quick: $(BIN)/.user
+	$(THREADS) $(BIN)/mudot validate --quick --output report
+
+test: $(BIN)/.dev
+	$(THREADS) $(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+test-all: $(BIN)/.dev
+	$(THREADS) $(BIN)/python -m pytest -q -n 2
+
+lint: $(BIN)/.dev .links
+	$(BIN)/ruff check .
+	$(BIN)/mypy .links/mudot
+
+clean:
+	rm -rf .venv .links report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

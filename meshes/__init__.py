@@ -1,0 +1,1 @@
+"""Cartesian meshes in one, two and three dimensions, and the averages that live on them."""

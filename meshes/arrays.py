@@ -1,0 +1,93 @@
+"""Which array library an array belongs to, and what that library offers. The only file that knows CuPy.
+
+The array chooses the device: `array_module(mu)` is NumPy for a NumPy array and CuPy for a CuPy array. There is no
+global backend and no environment variable; an array never changes sides except through `to_device` and `to_host`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""An array of any supported library; shapes are stated in the docstrings."""
+
+
+@dataclass(frozen=True)
+class ArrayLibrary:
+    """One array library: everything the numerical core may use of it.
+
+    name:      'numpy', 'cupy', or the name under which a library was registered
+    xp:        the array namespace
+    special:   special functions (erf)
+    sparse:    a SciPy CSR matrix to the library's own CSR matrix
+    to_device: a host array to an array of this library
+    to_host:   an array of this library to a NumPy array
+    """
+
+    name: str
+    xp: Any
+    special: Any
+    sparse: Callable[[Any], Any]
+    to_device: Callable[[np.ndarray], Array]
+    to_host: Callable[[Array], np.ndarray]
+
+
+_registered: dict[str, Callable[[], ArrayLibrary]] = {}
+
+
+def register(package: str, library: Callable[[], ArrayLibrary]) -> None:
+    """Make arrays whose type is defined in `package` (its top-level name) known to `array_module`."""
+    _registered[package] = library
+
+
+@cache
+def numpy_library() -> ArrayLibrary:
+    """NumPy with SciPy: the host."""
+    import scipy.special
+
+    return ArrayLibrary("numpy", np, scipy.special, lambda matrix: matrix, np.asarray, np.asarray)
+
+
+@cache
+def cupy_library() -> ArrayLibrary:
+    """CuPy: one CUDA device. Raises ImportError without CuPy, RuntimeError without a device."""
+    import cupy  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    import cupyx.scipy.sparse  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    import cupyx.scipy.special  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    if not cupy.cuda.is_available():
+        raise RuntimeError("CuPy is installed but finds no CUDA device")
+    return ArrayLibrary(
+        "cupy", cupy, cupyx.scipy.special, cupyx.scipy.sparse.csr_matrix, cupy.asarray, cupy.asnumpy
+    )
+
+
+register("numpy", numpy_library)
+register("cupy", cupy_library)
+
+
+def library_of(array: Array) -> ArrayLibrary:
+    """The library an array belongs to. Raises TypeError for anything that is not an array of a known library."""
+    package = type(array).__module__.partition(".")[0]
+    if package not in _registered:
+        raise TypeError(f"expected an array of {', '.join(sorted(_registered))}; got {type(array).__name__}")
+    return _registered[package]()
+
+
+def array_module(array: Array) -> Any:
+    """The array namespace of an array.
+
+    >>> array_module(np.zeros(3)).__name__
+    'numpy'
+    """
+    return library_of(array).xp
+
+
+def to_host(array: Array) -> np.ndarray:
+    """A NumPy array with the same values: the only way off the device."""
+    return library_of(array).to_host(array)

@@ -1,0 +1,21 @@
+"""Energies F(mu): their values and first variations."""
+
+from mudot.solvers.energies.divergences import (
+    NAMED,
+    Hellinger,
+    KullbackLeibler,
+    PowerDivergence,
+    ReverseKullbackLeibler,
+    chi_squared,
+)
+from mudot.solvers.energies.protocol import Energy
+
+__all__ = [
+    "NAMED",
+    "Energy",
+    "Hellinger",
+    "KullbackLeibler",
+    "PowerDivergence",
+    "ReverseKullbackLeibler",
+    "chi_squared",
+]

@@ -1,0 +1,25 @@
+"""What an energy is to the rest of the code."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mudot.meshes.arrays import Array, ArrayLibrary
+from mudot.meshes.cartesian import Cartesian
+
+
+class Energy(Protocol):
+    """A functional F of measures given by cell averages."""
+
+    @property
+    def name(self) -> str:
+        """The name in problem files and results."""
+
+    def value(self, mesh: Cartesian, density: Array) -> float:
+        """F(mu); inf where it is infinite."""
+
+    def first_variation(self, mesh: Cartesian, density: Array) -> Array:
+        """xi = dF/dmu, shape `mesh.shape`: (1/|K|) times the derivative of F by the average in cell K."""
+
+    def on(self, library: ArrayLibrary) -> Energy:
+        """The same energy with its data on another device."""

@@ -1,0 +1,215 @@
+"""Gradient flows mu' = -K(mu) DF(mu) and their solution: energy x geometry = flow. This file knows everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
+from mudot.meshes.averages import check_density, integrate
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.energies import Energy, PowerDivergence
+from mudot.solvers.fluxes import TwoPointFlux, scharfetter_gummel
+from mudot.solvers.frames import Frame
+from mudot.solvers.geometries import Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.ledger import Ledger, State
+from mudot.solvers.linear import NotConverged
+from mudot.solvers.methods.choice import method_for
+from mudot.solvers.methods.protocol import Method
+from mudot.solvers.methods.reaction import Vacuum
+from mudot.solvers.trajectories import MemoryTrajectory, Trajectory
+
+Observer = Callable[[float], None]
+"""Called with the time reached after every panel."""
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFlow:
+    """The gradient system (mesh, F, R) and the method that solves its flow.
+
+    vacuum: 'fills' or 'stays', what happens where the density is zero under Fisher-Rao flows of phi_p, 0 < p < 1
+    Raises MudotError where energy, geometry and mesh do not go together.
+
+    >>> from mudot.solvers import KullbackLeibler, Wasserstein
+    >>> mesh = Cartesian(64, -4.0, 4.0)
+    >>> flow = GradientFlow(mesh, KullbackLeibler(np.exp(-mesh.centers[0] ** 2 / 2)), Wasserstein())
+    >>> flow.method.description
+    'Fokker-Planck semigroup, separable potential, one exponential per axis, no time error'
+    """
+
+    mesh: Cartesian
+    energy: Energy
+    geometry: Geometry
+    vacuum: Vacuum = "fills"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.energy, PowerDivergence) and tuple(self.energy.target.shape) != self.mesh.shape:
+            raise MudotError(
+                f"target: expected shape {self.mesh.shape}, got {tuple(self.energy.target.shape)}"
+            )
+        _ = self.method
+
+    @cached_property
+    def method(self) -> Method:
+        """The time-stepping method of choice."""
+        return method_for(self.mesh, self.energy, self.geometry, self.vacuum)
+
+    @cached_property
+    def discrete_geometry(self) -> Geometry:
+        """The geometry with the energy's own two-point flux on the faces, so that the semidiscrete flow is exactly the
+        gradient flow of this geometry."""
+        if not isinstance(self.energy, PowerDivergence) or "wasserstein" not in self.geometry.parts:
+            return self.geometry
+        return _with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
+
+    def on(self, library: ArrayLibrary) -> GradientFlow:
+        """The same flow with its data on another device."""
+        return replace(self, energy=self.energy.on(library))
+
+    def rate(self, density: Array) -> Array:
+        """mu' = -K(mu) DF(mu) from energy and geometry, shape `mesh.shape`; the density must be positive."""
+        onsager = self.discrete_geometry.onsager(self.mesh, density)
+        return -onsager.apply(self.energy.first_variation(self.mesh, density))
+
+
+def _with_flux(geometry: Geometry, flux: TwoPointFlux) -> Geometry:
+    if isinstance(geometry, Wasserstein):
+        return geometry if geometry.flux is not None else replace(geometry, flux=flux)
+    if isinstance(geometry, Sum):
+        return Sum(tuple(_with_flux(term, flux) for term in geometry.terms))
+    if isinstance(geometry, Spherical):
+        return Spherical(_with_flux(geometry.base, flux))
+    return geometry
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A finished run: frames at the output times, and how it ended.
+
+    status: 'complete' or 'failed'; message: one sentence
+    Arrays over time have shape (frames,); `density` has shape (frames, *mesh.shape).
+    """
+
+    flow: GradientFlow
+    frames: tuple[Frame, ...]
+    status: str
+    message: str
+
+    def _series(self, name: str) -> np.ndarray:
+        return np.array([getattr(frame, name) for frame in self.frames])
+
+    times = property(lambda self: self._series("time"), doc="Output times.")
+    density = property(lambda self: self._series("density"), doc="Cell averages at the output times.")
+    energy = property(lambda self: self._series("energy"), doc="F(mu(t)).")
+    mass = property(lambda self: self._series("mass"), doc="Total mass.")
+    minimum = property(lambda self: self._series("minimum"), doc="Least cell average.")
+    dissipation = property(lambda self: self._series("dissipation"), doc="int_0^t (R + R*) ds.")
+    balance = property(lambda self: self._series("balance"), doc="F(mu(t)) + dissipation - F(mu_0).")
+    rate = property(lambda self: self._series("rate"), doc="int_0^t R ds by parts, shape (frames, parts).")
+    slope = property(lambda self: self._series("slope"), doc="int_0^t R* ds by parts, shape (frames, parts).")
+
+
+def solve(
+    flow: GradientFlow,
+    start: Array,
+    times: Sequence[float],
+    rtol: float = 1e-6,
+    trajectory: Trajectory | None = None,
+    restart: Frame | None = None,
+    observer: Observer | None = None,
+) -> Solution:
+    """Solve the flow from cell averages `start`, shape `mesh.shape`, and record it at the increasing `times` >= 0.
+
+    rtol:       relative tolerance of the time integration and of the ledger's quadrature
+    trajectory: where frames go (memory by default; `FileTrajectory` for a file, then the solution holds no frames)
+    restart:    a frame of an earlier run of the same problem to go on from; the densities that follow are the same to
+                the bit as those of an uninterrupted run
+    Raises MudotError for densities and times that cannot be used. A failure on the way is a status, not an exception.
+
+    >>> from mudot.solvers import FisherRao, KullbackLeibler
+    >>> mesh = Cartesian(4, 0.0, 1.0)
+    >>> flow = GradientFlow(mesh, KullbackLeibler(np.ones(4)), FisherRao())
+    >>> solve(flow, np.full(4, np.e), times=[0.0, np.log(2.0)]).density[1]
+    array([1.64872127, 1.64872127, 1.64872127, 1.64872127])
+    """
+    times = [float(t) for t in times]
+    _check(flow, start, times, rtol)
+    flow = flow.on(library_of(start))
+    ledger = Ledger(flow.mesh, flow.energy, flow.discrete_geometry, flow.method, rtol)
+    record = trajectory if trajectory is not None else MemoryTrajectory()
+    try:
+        for frame, final in _march(ledger, start, times, restart, observer):
+            (record.append if final else record.checkpoint)(frame)
+    except NotConverged as reason:
+        record.finish(f"failed: {reason}")
+        return Solution(flow, _frames(record), "failed", str(reason))
+    record.finish("complete")
+    return Solution(flow, _frames(record), "complete", f"reached t = {times[-1]:g}")
+
+
+def _frames(record: Trajectory) -> tuple[Frame, ...]:
+    return tuple(record.frames) if isinstance(record, MemoryTrajectory) else ()
+
+
+def _check(flow: GradientFlow, start: Array, times: list[float], rtol: float) -> None:
+    check_density(flow.mesh, start, "initial density")
+    if not float(start.max()) > 0:
+        raise MudotError("initial density: expected some mass, found none")
+    if not times or times[0] < 0 or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
+        raise MudotError("times: expected a non-empty, strictly increasing list of finite numbers >= 0")
+    if not 0 < rtol <= 0.1:
+        raise MudotError(f"rtol: expected a number in (0, 0.1], got {rtol}")
+
+
+def _march(
+    ledger: Ledger, start: Array, times: list[float], restart: Frame | None, observer: Observer | None
+) -> Iterator[tuple[Frame, bool]]:
+    """All frames still to come; True marks those at output times, False the states between them."""
+    state = ledger.start(start)
+    first = ledger.energy.value(ledger.mesh, start)
+    if restart is not None:
+        state = _state(restart, library_of(start))
+    done = -1.0 if restart is None else restart.time
+    for time in times:
+        if time <= done and restart is not None:
+            continue
+        while state.time < time:
+            state = ledger.panel(state, time) if np.isfinite(first) else ledger.skip(state, time)
+            if observer is not None:
+                observer(state.time)
+            if state.time < time:
+                yield _frame(ledger, state, first), False
+        yield _frame(ledger, state, first), True
+
+
+def _state(frame: Frame, library: ArrayLibrary) -> State:
+    return State(
+        frame.time,
+        library.to_device(frame.density),
+        frame.rate,
+        frame.slope,
+        frame.step,
+        frame.substep,
+        frame.steps,
+    )
+
+
+def _frame(ledger: Ledger, state: State, first: float) -> Frame:
+    energy = ledger.energy.value(ledger.mesh, state.density)
+    return Frame(
+        time=state.time,
+        density=to_host(state.density),
+        energy=energy,
+        balance=energy - state.first + state.dissipation if np.isfinite(state.first) else float("nan"),
+        mass=integrate(ledger.mesh, state.density),
+        minimum=float(state.density.min()),
+        rate=state.rate,
+        slope=state.slope,
+        step=state.step,
+        substep=state.substep,
+        steps=state.steps,
+    )

@@ -1,0 +1,25 @@
+"""Sums and multiples of geometries, written with + and *."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mudot.meshes.errors import MudotError
+
+
+def positive(name: str, value: float) -> None:
+    """Raise MudotError unless the weight is a positive finite number."""
+    if not 0 < value < float("inf"):
+        raise MudotError(f"{name}: expected a positive finite weight, got {value}")
+
+
+class Composable:
+    """K_1 + K_2 is the sum rule R* = R*_1 + R*_2, R = inf-convolution (Zhu and Mielke 2024, Lemma 5.1)."""
+
+    def __add__(self, other: Any) -> Any:
+        from mudot.solvers.geometries.sums import Sum
+
+        return Sum((*getattr(self, "terms", (self,)), *getattr(other, "terms", (other,))))
+
+    def __rmul__(self, factor: float) -> Any:
+        return self.scaled(factor)  # type: ignore[attr-defined]

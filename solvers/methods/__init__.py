@@ -1,0 +1,1 @@
+"""Time stepping: one method a file; each advances a density over a duration."""

@@ -1,0 +1,85 @@
+"""Which method solves which flow: by declared structure, with a clear refusal where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.energies import Energy, PowerDivergence
+from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.methods.protocol import Method
+from mudot.solvers.methods.reaction import PowerReaction, Vacuum
+from mudot.solvers.methods.semigroup import FokkerPlanck
+from mudot.solvers.methods.splitting import SymmetricSplitting
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A geometry as transport + reaction."""
+
+    transport: tuple[Wasserstein, ...] = ()
+    plain: tuple[FisherRao, ...] = ()
+    spherical: tuple[FisherRao, ...] = ()
+
+
+def structure(geometry: Geometry, spherical: bool = False) -> Structure:
+    """The elementary parts of a geometry. Raises MudotError for a geometry that no method here knows."""
+    if isinstance(geometry, Wasserstein):
+        return Structure(transport=(geometry,))
+    if isinstance(geometry, FisherRao):
+        return Structure(spherical=(geometry,)) if spherical else Structure(plain=(geometry,))
+    if isinstance(geometry, Spherical):
+        return structure(geometry.base, True)
+    if isinstance(geometry, Sum):
+        parts = [structure(term, spherical) for term in geometry.terms]
+        return Structure(
+            sum((p.transport for p in parts), ()),
+            sum((p.plain for p in parts), ()),
+            sum((p.spherical for p in parts), ()),
+        )
+    raise MudotError(f"geometry: no method for {type(geometry).__name__}")
+
+
+def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacuum = "fills") -> Method:
+    """The method of choice. Raises MudotError where there is none, saying what there is."""
+    parts = structure(geometry)
+    if not isinstance(energy, PowerDivergence):
+        raise MudotError(
+            f"energy: no method for {energy.name}; available: kl, reverse-kl, chi2, hellinger, power"
+        )
+    if parts.transport and energy.power != 1:
+        raise MudotError(
+            f"the Wasserstein flow of {energy.name} is not available in this version; "
+            "energy 'kl' goes with every geometry, the others with 'fisher-rao'"
+        )
+    if parts.plain and parts.spherical:
+        raise MudotError(
+            "geometry: plain and spherical Fisher-Rao in one sum; make all of it Spherical or none"
+        )
+    reaction = _reaction(mesh, energy, parts, vacuum)
+    transport = _transport(mesh, energy, parts)
+    if transport is not None and reaction is not None:
+        return SymmetricSplitting(mesh, transport, reaction)
+    chosen = transport or reaction
+    if chosen is None:
+        raise MudotError("geometry: a sum without terms has no flow")
+    return chosen
+
+
+def _transport(mesh: Cartesian, energy: PowerDivergence, parts: Structure) -> FokkerPlanck | None:
+    if not parts.transport:
+        return None
+    if len(parts.transport) > 1:
+        raise MudotError("geometry: more than one Wasserstein part; add their weights instead")
+    part = parts.transport[0]
+    return FokkerPlanck(mesh, energy.log_target, part.transport, part.flux)
+
+
+def _reaction(
+    mesh: Cartesian, energy: PowerDivergence, parts: Structure, vacuum: Vacuum
+) -> PowerReaction | None:
+    terms = parts.plain + parts.spherical
+    if not terms:
+        return None
+    return PowerReaction(mesh, energy, sum(t.reaction for t in terms), bool(parts.spherical), vacuum)

@@ -1,0 +1,35 @@
+"""What a time-stepping method is to the rest of the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mudot.meshes.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Advance:
+    """density: after the duration; step: the step size that the error control would try next (its whole memory)."""
+
+    density: Array
+    step: float
+
+
+class Method(Protocol):
+    """Solves the semidiscrete flow mu' = rate(mu)."""
+
+    @property
+    def description(self) -> str:
+        """One line for logs and results: what is done, and what time error it makes."""
+
+    def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
+        """The density after a duration > 0. `step` is a suggestion for the first step (methods without time error hand
+        it through); `rtol` bounds the relative L1 error per unit of the duration asked for."""
+
+    def rate(self, density: Array) -> Array:
+        """mu' of the semidiscrete flow, as this method discretises it, shape of the density."""
+
+    @property
+    def arrays(self) -> float:
+        """Memory beyond the density, in arrays of the mesh's size."""

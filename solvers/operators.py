@@ -1,0 +1,92 @@
+"""Sparse gradient (cells to faces) and divergence (faces to cells), its negative adjoint.
+
+Cell functions have the mesh's shape; face functions are vectors, faces in the order of `mesh.faces`. The inner
+products are sum_K |K| f_K g_K on cells and sum_e |e| d_e u_e v_e on faces (area times distance of the centres), and
+<divergence(u), f>_cells = -<u, gradient(f)>_faces exactly: conservation and summation by parts live here alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.cartesian import Cartesian
+
+
+@dataclass(frozen=True, eq=False)
+class Stencil:
+    """A mesh's connectivity and differences on one device.
+
+    left, right:    the two cells of each face, shape (faces,)
+    area, distance: of each face, shape (faces,)
+    volumes:        of each cell, shape (cells,)
+    gradient:       sparse (faces, cells);   divergence: sparse (cells, faces)
+    """
+
+    left: Array
+    right: Array
+    area: Array
+    distance: Array
+    volumes: Array
+    gradient: Any
+    divergence: Any
+
+
+@lru_cache(maxsize=4)
+def stencil(mesh: Cartesian, library: ArrayLibrary) -> Stencil:
+    """The mesh's stencil on a device, built once."""
+    faces = mesh.faces
+    count = faces.left.size
+    rows = np.repeat(np.arange(count, dtype=faces.left.dtype), 2)
+    columns = np.stack([faces.left, faces.right], axis=1).reshape(-1)
+    signs = np.tile([-1.0, 1.0], count)
+    incidence = scipy.sparse.csr_array((signs, (rows, columns)), shape=(count, mesh.size))
+    gradient = scipy.sparse.diags_array(1 / faces.distance) @ incidence
+    outflow = scipy.sparse.diags_array(-1 / mesh.volumes.reshape(-1)) @ incidence.T.tocsr()
+    divergence = outflow @ scipy.sparse.diags_array(faces.area)
+    send = library.to_device
+    return Stencil(
+        send(faces.left),
+        send(faces.right),
+        send(np.ascontiguousarray(faces.area)),
+        send(np.ascontiguousarray(faces.distance)),
+        send(mesh.volumes.reshape(-1)),
+        library.sparse(gradient.tocsr()),
+        library.sparse(divergence.tocsr()),
+    )
+
+
+def stencil_of(mesh: Cartesian, array: Array) -> Stencil:
+    """The mesh's stencil on the device of an array."""
+    return stencil(mesh, library_of(array))
+
+
+def gradient(mesh: Cartesian, f: Array) -> Array:
+    """Difference quotients across faces, shape (faces,), of a cell function of the mesh's shape.
+
+    >>> mesh = Cartesian(3, 0.0, 3.0)
+    >>> gradient(mesh, mesh.centers[0] ** 2)
+    array([2., 4.])
+    """
+    return stencil_of(mesh, f).gradient @ f.reshape(-1)
+
+
+def divergence(mesh: Cartesian, flux: Array) -> Array:
+    """Net outflow per volume, of the mesh's shape, of face fluxes of shape (faces,); walls carry none.
+
+    >>> divergence(Cartesian(3, 0.0, 3.0), np.array([1.0, 1.0]))
+    array([ 1.,  0., -1.])
+    """
+    return (stencil_of(mesh, flux).divergence @ flux).reshape(mesh.shape)
+
+
+def across(mesh: Cartesian, f: Array) -> tuple[Array, Array]:
+    """The values of a cell function left and right of every face, each of shape (faces,)."""
+    places = stencil_of(mesh, f)
+    flat = f.reshape(-1)
+    return flat[places.left], flat[places.right]

@@ -1,0 +1,113 @@
+"""Problem files: from a TOML file to a mesh, densities and the gradient flow that they describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.densities import VARIABLES, CellAverages, cell_averages
+from mudot.solvers.energies import PowerDivergence
+from mudot.solvers.expressions import first_place
+from mudot.solvers.flows import GradientFlow
+from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
+from mudot.solvers.inputs import Inputs, read
+from mudot.solvers.messages import naming
+from mudot.solvers.schema import DensityTable, FisherRaoTable, GeometryTable, WassersteinTable
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A gradient flow with its initial measure and output times; arrays live on the host and are read-only.
+
+    title:      the title, empty where the file gives none
+    text:       the whole problem file
+    mesh:       the mesh
+    target:     cell averages of pi, shape `mesh.shape`
+    log_target: their logarithms, finite where the averages underflow
+    start:      cell averages of mu_0, shape `mesh.shape`
+    energy:     name of the energy
+    power:      the p of phi_p
+    geometry:   the geometry with its weights
+    times:      output times, increasing
+    rtol:       relative tolerance of the time integration
+    """
+
+    title: str
+    text: str
+    mesh: Cartesian
+    target: np.ndarray
+    log_target: np.ndarray
+    start: np.ndarray
+    energy: str
+    power: float
+    geometry: Geometry
+    times: tuple[float, ...]
+    rtol: float
+
+    def flow(self) -> GradientFlow:
+        """The gradient flow. Raises MudotError for a pair of energy and geometry that makes none."""
+        energy = PowerDivergence(self.power, self.target, log_target=self.log_target)
+        return GradientFlow(self.mesh, energy, self.geometry)
+
+
+def load(path: str | Path) -> Problem:
+    """The problem that a file describes (`problem-file` contract: TOML, one table per part).
+
+    Raises MudotError, one line that names file, table and key, for whatever cannot be used. `read` followed
+    by `build` is the same; between the two the size is known and nothing of that size is allocated.
+    """
+    return build(read(path))
+
+
+def build(inputs: Inputs) -> Problem:
+    """The problem of checked tables: evaluates the densities. Raises MudotError as `load` does."""
+    mesh = inputs.mesh.build()
+    with naming(f"{inputs.path}: "):
+        with naming("[target] "):
+            target = cell_averages(inputs.target, mesh, inputs.path.parent)
+            _check_positive(inputs.target, mesh, target)
+        with naming("[initial] "):
+            start = cell_averages(inputs.initial, mesh, inputs.path.parent)
+    return Problem(
+        title=inputs.title,
+        text=inputs.text,
+        mesh=mesh,
+        target=target.values,
+        log_target=target.log_values,
+        start=start.values,
+        energy=inputs.energy.name,
+        power=inputs.energy.power,
+        geometry=geometry_of(inputs.geometry),
+        times=inputs.time.times(),
+        rtol=inputs.time.rtol,
+    )
+
+
+def geometry_of(table: GeometryTable) -> Geometry:
+    """The geometry of a [geometry] table.
+
+    >>> geometry_of(FisherRaoTable(name="fisher-rao", spherical=True))
+    Spherical(base=FisherRao(reaction=1.0))
+    """
+    if isinstance(table, WassersteinTable):
+        return Wasserstein(table.transport)
+    reaction: Geometry = FisherRao(table.reaction)
+    if isinstance(table, FisherRaoTable):
+        return Spherical(reaction) if table.spherical else reaction
+    total: Geometry = Wasserstein(table.transport) + reaction
+    return Spherical(total) if table.spherical else total
+
+
+def _check_positive(table: DensityTable, mesh: Cartesian, target: CellAverages) -> None:
+    """The flow contains log pi: a target must be positive in every cell."""
+    zero = ~np.isfinite(target.log_values)
+    if np.any(zero):
+        place = first_place(zero, VARIABLES, np.ix_(*mesh.centers))
+        raise MudotError(
+            f"{table.form}: zero in {np.count_nonzero(zero)} of {mesh.size} cells, as at {place}; expected "
+            "positive values everywhere (log_density keeps tails that underflow)"
+        )
