@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
+
+from mudot.meshes import threads
 
 Array = Any
 """An array of any supported library; shapes are stated in the docstrings."""
@@ -62,9 +64,7 @@ def cupy_library() -> ArrayLibrary:
 
     if not cupy.cuda.is_available():
         raise RuntimeError("CuPy is installed but finds no CUDA device")
-    return ArrayLibrary(
-        "cupy", cupy, cupyx.scipy.special, cupyx.scipy.sparse.csr_matrix, cupy.asarray, cupy.asnumpy
-    )
+    return ArrayLibrary("cupy", cupy, cupyx.scipy.special, cupyx.scipy.sparse.csr_matrix, cupy.asarray, cupy.asnumpy)
 
 
 register("numpy", numpy_library)
@@ -86,6 +86,33 @@ def array_module(array: Array) -> Any:
     'numpy'
     """
     return library_of(array).xp
+
+
+_BLOCK = 1 << 15
+
+
+def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
+    """function(*arrays) for a pointwise function of arrays of one shape, computed so that temporaries stay in cache.
+
+    On the host a chain of NumPy passes over large arrays is bound by memory traffic; block by block it is two to three
+    times faster. On a device the function is called once.
+
+    >>> in_blocks(lambda a, b: a + b, np.ones(3), np.arange(3.0))
+    array([1., 2., 3.])
+    """
+    first = arrays[0]
+    if not isinstance(first, np.ndarray) or first.size <= _BLOCK:
+        return function(*arrays)
+    flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
+    result = np.empty(first.size)
+
+    def work(part: slice) -> None:
+        for start in range(part.start, part.stop, _BLOCK):
+            block = slice(start, min(start + _BLOCK, part.stop))
+            result[block] = function(*(array[block] for array in flat))
+
+    threads.run([partial(work, part) for part in threads.pieces(first.size)])
+    return result.reshape(first.shape)
 
 
 def to_host(array: Array) -> np.ndarray:

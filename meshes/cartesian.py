@@ -33,7 +33,7 @@ class Faces:
     @property
     def transmissibility(self) -> np.ndarray:
         """area / distance, shape (faces,)."""
-        return np.divide(self.area, self.distance)
+        return np.asarray(self.area / self.distance)
 
 
 class Cartesian:
@@ -66,9 +66,7 @@ class Cartesian:
             raise MudotError(f"cells: expected integers of at least 1, got {counts.tolist()}")
         low, high = low.astype(float), high.astype(float)
         if not (np.all(np.isfinite(low)) and np.all(np.isfinite(high)) and np.all(low < high)):
-            raise MudotError(
-                f"mesh: expected lower < upper on every axis, got {low.tolist()} and {high.tolist()}"
-            )
+            raise MudotError(f"mesh: expected lower < upper on every axis, got {low.tolist()} and {high.tolist()}")
         faces = [a + (b - a) * np.arange(n + 1) / n for n, a, b in zip(counts, low, high, strict=True)]
         for axis, b in zip(faces, high, strict=True):
             axis[-1] = b
@@ -86,9 +84,7 @@ class Cartesian:
         edges = tuple(np.array(axis, dtype=float) for axis in faces)
         for number, axis in enumerate(edges):
             if axis.ndim != 1 or axis.size < 2 or not np.all(np.isfinite(axis)) or np.any(np.diff(axis) <= 0):
-                raise MudotError(
-                    f"faces of axis {number}: expected at least two strictly increasing finite numbers"
-                )
+                raise MudotError(f"faces of axis {number}: expected at least two strictly increasing finite numbers")
         mesh = cls.__new__(cls)
         mesh._set(edges, boundary)
         return mesh

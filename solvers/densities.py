@@ -52,22 +52,16 @@ def cell_averages(table: DensityTable, mesh: Cartesian, folder: Path) -> CellAve
     axes = VARIABLES[: mesh.dimension]
     with np.errstate(all="ignore"), naming(f"{table.form}: "):
         if table.log_density is not None:
-            result = _from_logs(
-                mesh, log_average(mesh, _below_infinity(parse(table.log_density, axes))), table.mass
-            )
+            result = _from_logs(mesh, log_average(mesh, _below_infinity(parse(table.log_density, axes))), table.mass)
         elif table.mixture is not None:
-            result = _from_logs(
-                mesh, log_average(mesh, log_mixture(table.mixture, mesh.dimension)), table.mass
-            )
+            result = _from_logs(mesh, log_average(mesh, log_mixture(table.mixture, mesh.dimension)), table.mass)
         elif table.density is not None:
             result = _from_values(mesh, average(mesh, _nonnegative(parse(table.density, axes))), table.mass)
         else:
             result = _from_values(mesh, _array(folder, str(table.data), mesh), table.mass)
         mass = integrate(mesh, result.values)
     if not math.isclose(mass, table.mass, rel_tol=_ROUND_OFF):
-        raise MudotError(
-            f"mass: {table.mass} on this box exceeds double precision; expected a mass nearer to 1"
-        )
+        raise MudotError(f"mass: {table.mass} on this box is beyond double precision; expected a mass nearer to 1")
     for values in (result.values, result.log_values):
         values.setflags(write=False)
     return result
@@ -172,7 +166,7 @@ def _array(folder: Path, name: str, mesh: Cartesian) -> np.ndarray:
 def _from_logs(mesh: Cartesian, logs: np.ndarray, mass: float) -> CellAverages:
     """Averages with the given logarithms up to a constant, scaled to a mass."""
     top = _largest(logs, -np.inf)
-    scaled = (logs - top) + (math.log(mass) - math.log(integrate(mesh, np.exp(logs - top))))
+    scaled = (logs - top) + (math.log(mass) - np.log(integrate(mesh, np.exp(logs - top))))
     return CellAverages(np.exp(scaled), scaled)
 
 
@@ -180,7 +174,7 @@ def _from_values(mesh: Cartesian, values: np.ndarray, mass: float) -> CellAverag
     """Averages proportional to the given values, scaled to a mass."""
     relative = values / _largest(values, 0.0)
     factor = mass / integrate(mesh, relative)
-    return CellAverages(relative * factor, np.log(relative) + math.log(factor))
+    return CellAverages(relative * factor, np.log(relative) + np.log(factor))
 
 
 def _largest(values: np.ndarray, zero: float) -> float:

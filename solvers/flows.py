@@ -48,9 +48,7 @@ class GradientFlow:
 
     def __post_init__(self) -> None:
         if isinstance(self.energy, PowerDivergence) and tuple(self.energy.target.shape) != self.mesh.shape:
-            raise MudotError(
-                f"target: expected shape {self.mesh.shape}, got {tuple(self.energy.target.shape)}"
-            )
+            raise MudotError(f"target: expected shape {self.mesh.shape}, got {tuple(self.energy.target.shape)}")
         _ = self.method
 
     @cached_property
@@ -170,23 +168,22 @@ def _march(
 ) -> Iterator[tuple[Frame, bool]]:
     """All frames still to come; True marks those at output times, False the states between them."""
     state = ledger.start(start)
-    first = ledger.energy.value(ledger.mesh, start)
+    done = -1.0
     if restart is not None:
-        state = _state(restart, library_of(start))
-    done = -1.0 if restart is None else restart.time
+        state, done = _state(restart, library_of(start), state.first), restart.time
     for time in times:
-        if time <= done and restart is not None:
+        if time <= done:
             continue
         while state.time < time:
-            state = ledger.panel(state, time) if np.isfinite(first) else ledger.skip(state, time)
+            state = ledger.panel(state, time) if np.isfinite(state.first) else ledger.skip(state, time)
             if observer is not None:
                 observer(state.time)
             if state.time < time:
-                yield _frame(ledger, state, first), False
-        yield _frame(ledger, state, first), True
+                yield _frame(ledger, state), False
+        yield _frame(ledger, state), True
 
 
-def _state(frame: Frame, library: ArrayLibrary) -> State:
+def _state(frame: Frame, library: ArrayLibrary, first: float) -> State:
     return State(
         frame.time,
         library.to_device(frame.density),
@@ -195,10 +192,11 @@ def _state(frame: Frame, library: ArrayLibrary) -> State:
         frame.step,
         frame.substep,
         frame.steps,
+        first,
     )
 
 
-def _frame(ledger: Ledger, state: State, first: float) -> Frame:
+def _frame(ledger: Ledger, state: State) -> Frame:
     energy = ledger.energy.value(ledger.mesh, state.density)
     return Frame(
         time=state.time,

@@ -55,9 +55,7 @@ def square_root(mesh: Cartesian, log_target: Array) -> TwoPointFlux:
     xp = array_module(jump)
     largest = float(xp.abs(jump).max()) if jump.size else 0.0
     if largest > 700:
-        raise MudotError(
-            f"square-root flux: the potential jumps by {largest:.3g} between cells; refine the mesh"
-        )
+        raise MudotError(f"square-root flux: the potential jumps by {largest:.3g} between cells; refine the mesh")
     return TwoPointFlux(xp.exp(-jump / 2), xp.exp(jump / 2))
 
 
@@ -121,9 +119,7 @@ def generator(mesh: Cartesian, flux: TwoPointFlux) -> Any:
     coupling = mesh.faces.transmissibility
     out, back = coupling * host(flux.forward), coupling * host(flux.backward)
     volumes = host(places.volumes)
-    entries = np.concatenate(
-        [out / volumes[right], back / volumes[left], -out / volumes[left], -back / volumes[right]]
-    )
+    entries = np.concatenate([out / volumes[right], back / volumes[left], -out / volumes[left], -back / volumes[right]])
     rows = np.concatenate([right, left, left, right])
     columns = np.concatenate([left, right, left, right])
     return library.sparse(scipy.sparse.csr_array((entries, (rows, columns)), shape=(mesh.size, mesh.size)))

@@ -82,9 +82,7 @@ def _text(path: Path) -> str:
         if not path.is_file():
             raise MudotError("no such file; expected a problem file in TOML")
         if path.stat().st_size > LARGEST_FILE:
-            raise MudotError(
-                f"expected a problem file of at most {LARGEST_FILE} bytes; put large data in .npy files"
-            )
+            raise MudotError(f"expected a problem file of at most {LARGEST_FILE} bytes; put large data in .npy files")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise MudotError("expected a problem file in TOML, found a file that is not UTF-8 text") from None
@@ -142,9 +140,7 @@ def _sentence(model: type[Table], kind: str, location: tuple[int | str, ...], va
     """What is wrong with one key of a table."""
     key = str(location[0])
     if kind == "extra_forbidden":
-        return (
-            f"{key}: unknown key; expected {listed(model.model_fields)}{suggestion(key, model.model_fields)}"
-        )
+        return f"{key}: unknown key; expected {listed(model.model_fields)}{suggestion(key, model.model_fields)}"
     expected = model.model_fields[key].description
     if kind == "missing":
         return f"{key}: missing; expected {expected}"
@@ -158,20 +154,18 @@ def _named(place: str, content: object, available: Mapping[str, type[T]], reserv
     if not isinstance(content, dict):
         raise MudotError(f"{place}: got {quoted(content)}; expected a table of keys and values")
     if "name" not in content:
-        near = next((suggestion(key, ["name"]) for key in content if suggestion(key, ["name"])), "")
-        raise MudotError(f"{place} name: missing; expected one of {listed(available)}{near}")
+        misspelt = next((key for key in content if suggestion(key, ["name"])), None)
+        if misspelt is not None:
+            raise MudotError(f"{place} {misspelt}: unknown key{suggestion(misspelt, ['name'])}")
+        raise MudotError(f"{place} name: missing; expected one of {listed(available)}")
     name = content["name"]
     if not isinstance(name, str):
         raise MudotError(f"{place} name: got {quoted(name)}; expected one of {listed(available)} in quotes")
     if name in reserved:
-        raise MudotError(
-            f"{place} name: '{name}' is not available in this version; available: {listed(available)}"
-        )
+        raise MudotError(f"{place} name: '{name}' is not available in this version; available: {listed(available)}")
     if name not in available:
         near = suggestion(name, [*available, *reserved])
-        raise MudotError(
-            f"{place} name: unknown name {quoted(name)}; expected one of {listed(available)}{near}"
-        )
+        raise MudotError(f"{place} name: unknown name {quoted(name)}; expected one of {listed(available)}{near}")
     return _table(available[name], place, content)
 
 
@@ -181,9 +175,7 @@ def _density(place: str, content: object) -> DensityTable:
     table = _table(DensityTable, place, content)
     if len(table.forms) != 1:
         found = " and ".join(table.forms) or "none"
-        raise MudotError(
-            f"{place}: expected exactly one of log_density, density, mixture, data; found {found}"
-        )
+        raise MudotError(f"{place}: expected exactly one of log_density, density, mixture, data; found {found}")
     return table
 
 
@@ -194,13 +186,10 @@ def _check_mesh(mesh: MeshTable) -> None:
         got = ", ".join(f"{n} in {key}" for key, n in lengths.items())
         raise MudotError(f"[mesh] {odd}: got {got}; expected one entry per axis in each")
     if len(mesh.boundary) not in (1, len(mesh.cells)):
-        raise MudotError(
-            f"[mesh] boundary: got {len(mesh.boundary)} entries; expected one, or one per axis"
-        )
+        raise MudotError(f"[mesh] boundary: got {len(mesh.boundary)} entries; expected one, or one per axis")
     if math.prod(mesh.cells) > MOST_CELLS:
-        raise MudotError(
-            f"[mesh] cells: got {math.prod(mesh.cells):.3g} cells in all; expected at most {MOST_CELLS}"
-        )
+        power = math.log10(math.prod(mesh.cells))
+        raise MudotError(f"[mesh] cells: got 10^{power:.1f} cells in all; expected at most 2^31 = {MOST_CELLS}")
     box = cell = 1.0
     for axis, (low, high, cells) in enumerate(zip(mesh.lower, mesh.upper, mesh.cells, strict=True)):
         width = high - low
@@ -209,14 +198,10 @@ def _check_mesh(mesh: MeshTable) -> None:
                 f"[mesh] upper[{axis}]: got {high} with lower {low}; expected lower < upper, not an empty box"
             )
         if not width / cells > 4 * math.ulp(max(abs(low), abs(high))):
-            raise MudotError(
-                f"[mesh] cells[{axis}]: the axis is too short for {cells} cells in double precision"
-            )
+            raise MudotError(f"[mesh] cells[{axis}]: the axis is too short for {cells} cells in double precision")
         box, cell = box * width, cell * (width / cells)
     if not (cell > 0 and math.isfinite(box)):
-        raise MudotError(
-            "[mesh] upper: the volume of the box or of a cell exceeds double precision; rescale the axes"
-        )
+        raise MudotError("[mesh] upper: the volume of the box or of a cell exceeds double precision; rescale the axes")
 
 
 def _check_pair(energy: EnergyTable, geometry: GeometryTable) -> None:
@@ -233,9 +218,7 @@ def _check_time(time: TimeTable) -> None:
         raise MudotError(f"[time] outputs: got {len(times)} times; expected 1 to {MOST_OUTPUTS}")
     for number, output in enumerate(times):
         if not 0 <= output <= time.stop:
-            raise MudotError(
-                f"[time] outputs[{number}]: got {output}; expected a time from 0 to stop = {time.stop}"
-            )
+            raise MudotError(f"[time] outputs[{number}]: got {output}; expected a time from 0 to stop = {time.stop}")
         if number and output <= times[number - 1]:
             raise MudotError(
                 f"[time] outputs[{number}]: got {output} after {times[number - 1]}; expected increasing times"

@@ -34,8 +34,8 @@ def conjugate_gradients(
     """Solve apply(x) = right; `apply` is symmetric and positive semidefinite in sum(weight * f * g).
 
     diagonal: an approximation of the operator's diagonal, used as preconditioner (zeros are taken as ones). A singular
-    system must be consistent. Residuals that correspond to changes of the solution below `floor` (everywhere, in the norm
-    of the diagonal) are round-off and count as none. Raises NotConverged after `limit` iterations.
+    system must be consistent. Residuals that correspond to changes of the solution below `floor` (in the norm of
+    the diagonal) are round-off and count as none. Raises NotConverged after `limit` iterations.
     """
     xp = array_module(right)
     inverse = 1 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
@@ -60,6 +60,4 @@ def conjugate_gradients(
         direction = z + (new / rho) * direction
         rho = new
     reached = (rho / scale) ** 0.5
-    raise NotConverged(
-        f"conjugate gradients: residual {reached:.1e} after {limit} iterations, needed {tolerance:.1e}"
-    )
+    raise NotConverged(f"conjugate gradients: residual {reached:.1e} after {limit} iterations, needed {tolerance:.1e}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from mudot.meshes.arrays import Array, array_module
+import numpy as np
+
+from mudot.meshes.arrays import Array, array_module, in_blocks
 
 _HUGE_RATIO = 1e300
+_TINY = float(np.finfo(float).tiny)
 
 
 def logarithmic_mean(a: Array, b: Array) -> Array:
@@ -17,16 +20,17 @@ def logarithmic_mean(a: Array, b: Array) -> Array:
     >>> logarithmic_mean(np.array([1.0, 2.0, 0.0]), np.array([np.e, 2.0, 1.0])).round(12)
     array([1.71828183, 2.        , 0.        ])
     """
+    return in_blocks(_logarithmic_mean, a, b)
+
+
+def _logarithmic_mean(a: Array, b: Array) -> Array:
     xp = array_module(a)
     low, high = xp.minimum(a, b), xp.maximum(a, b)
-    far = low < high / _HUGE_RATIO
-    base = xp.where(far, high, low)
-    base = xp.where(base > 0, base, xp.ones_like(base))
     gap = high - low
-    logarithm = xp.log1p(xp.where(far, xp.zeros_like(gap), gap) / base)
-    same = logarithm == 0
-    mean = gap / xp.where(same, xp.ones_like(gap), logarithm)
-    mean = xp.where(same, high, mean)
+    logarithm = xp.log1p(gap / xp.maximum(xp.maximum(low, high / _HUGE_RATIO), _TINY))
+    apart = logarithm > 0
+    mean = xp.where(apart, gap / xp.where(apart, logarithm, 1.0), high)
+    far = low < high / _HUGE_RATIO
     return xp.where(far, _far_mean(low, high, far), mean) if bool(far.any()) else mean
 
 

@@ -57,4 +57,4 @@ def naming(place: str) -> Iterator[None]:
     try:
         yield
     except MudotError as error:
-        raise MudotError(" ".join(f"{place}{error}".split())) from None
+        raise MudotError(" ".join(f"{place}{error}".splitlines())) from None

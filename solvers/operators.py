@@ -8,7 +8,7 @@ products are sum_K |K| f_K g_K on cells and sum_e |e| d_e u_e v_e on faces (area
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ class Stencil:
     area, distance: of each face, shape (faces,)
     volumes:        of each cell, shape (cells,)
     gradient:       sparse (faces, cells);   divergence: sparse (cells, faces)
+    stiffness:      sum over axes of 2/h^2: the diagonal of -divergence @ gradient away from walls; a number on uniform
+                    meshes, else of the mesh's shape
     """
 
     left: Array
@@ -35,6 +37,7 @@ class Stencil:
     volumes: Array
     gradient: Any
     divergence: Any
+    stiffness: Any
 
 
 @lru_cache(maxsize=4)
@@ -58,7 +61,14 @@ def stencil(mesh: Cartesian, library: ArrayLibrary) -> Stencil:
         send(mesh.volumes.reshape(-1)),
         library.sparse(gradient.tocsr()),
         library.sparse(divergence.tocsr()),
+        _stiffness(mesh, library),
     )
+
+
+def _stiffness(mesh: Cartesian, library: ArrayLibrary) -> Any:
+    if mesh.uniform:
+        return sum(2 / float(width[0]) ** 2 for width in mesh.widths)
+    return library.to_device(np.ascontiguousarray(reduce(np.add, np.ix_(*(2 / w**2 for w in mesh.widths)))))
 
 
 def stencil_of(mesh: Cartesian, array: Array) -> Stencil:

@@ -51,12 +51,8 @@ class Mixture(Table):
     """A Gaussian mixture; d numbers per mean and d x d per covariance in d dimensions."""
 
     weights: list[Positive] = Field(min_length=1, description="a list of positive numbers, one per component")
-    means: list[list[Finite]] = Field(
-        description="a list of points, each a list of one finite number per axis"
-    )
-    covariances: list[list[list[Finite]]] = Field(
-        description="a list of matrices, each a list of rows of numbers"
-    )
+    means: list[list[Finite]] = Field(description="a list of points, each a list of one finite number per axis")
+    covariances: list[list[list[Finite]]] = Field(description="a list of matrices, each a list of rows of numbers")
 
 
 class DensityTable(Table):
@@ -64,9 +60,7 @@ class DensityTable(Table):
 
     log_density: str | None = Field(None, description="a formula in quotes, such as '-x**2/2'")
     density: str | None = Field(None, description="a formula in quotes, such as 'exp(-x**2/2)'")
-    mixture: Mixture | None = Field(
-        None, description="{ weights = [...], means = [[...]], covariances = [[[...]]] }"
-    )
+    mixture: Mixture | None = Field(None, description="{ weights = [...], means = [[...]], covariances = [[[...]]] }")
     data: str | None = Field(None, description="the name of a .npy file in quotes")
     mass: Positive = Field(1.0, description=_POSITIVE)
 
@@ -78,9 +72,7 @@ class DensityTable(Table):
     @property
     def forms(self) -> list[str]:
         """All keys that give a measure; a valid table has one."""
-        return [
-            key for key in ("log_density", "density", "mixture", "data") if getattr(self, key) is not None
-        ]
+        return [key for key in ("log_density", "density", "mixture", "data") if getattr(self, key) is not None]
 
 
 class NamedEnergyTable(Table):

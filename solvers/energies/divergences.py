@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, library_of
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -48,9 +48,7 @@ class PowerDivergence:
         xp = array_module(self.target)
         if self.log_target is None:
             if not bool((self.target > 0).all()):
-                raise MudotError(
-                    "target: expected positive cell averages; the energy needs log pi in every cell"
-                )
+                raise MudotError("target: expected positive cell averages; the energy needs log pi in every cell")
             object.__setattr__(self, "log_target", xp.log(self.target))
         if not bool(xp.isfinite(self.log_target).all()):
             raise MudotError("target: expected finite logarithms of the cell averages")
@@ -68,61 +66,13 @@ class PowerDivergence:
         send = [library.to_device(old.to_host(array)) for array in (self.target, self.log_target)]
         return replace(self, target=send[0], log_target=send[1])
 
-    @cached_property
-    def _divisor(self) -> Array:
-        """The target, with ones in cells where it underflows; there the ratio is not formed."""
-        xp = array_module(self.target)
-        return xp.where(self._resolved, self.target, xp.ones_like(self.target))
-
-    @cached_property
-    def _resolved(self) -> Array:
-        return self.target > np.finfo(float).tiny
-
-    def _near(self, density: Array) -> Array:
-        """Cells where |s - 1| <= 1/2: there functions of s are evaluated through s - 1, without cancellation."""
-        xp = array_module(density)
-        return self._resolved & (xp.abs(density - self.target) <= self.target / 2)
-
     def log_ratio(self, density: Array) -> Array:
         """log s = log(mu/pi), shape `mesh.shape`; -inf in cells of zero density."""
-        xp = array_module(density)
-        near, positive = self._near(density), density > 0
-        close = xp.log1p(xp.where(near, self._excess(near, density), 0.0))
-        far = xp.log(xp.where(positive, density, 1.0)) - self.log_target
-        return xp.where(near, close, xp.where(positive, far, -np.inf))
-
-    def _excess(self, near: Array, density: Array) -> Array:
-        """s - 1 in the given cells, zero elsewhere."""
-        xp = array_module(density)
-        return xp.where(near, density - self.target, 0.0) / self._divisor
+        return in_blocks(_log_ratio, density, self.target, self.log_target)
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """D_phi_p(mu | pi); inf where mu vanishes on a cell and p <= 0."""
-        xp = array_module(density)
-        near = self._near(density)
-        delta = self._excess(near, density)
-        tiny = near & (xp.abs(delta) < _SERIES_BELOW)
-        close = self.target * self._series(xp.where(tiny, delta, 0.0))
-        far = self._far(density)
-        return integrate(mesh, xp.where(tiny, close, far))
-
-    def _series(self, delta: Array) -> Array:
-        """phi_p(1 + delta) by its Taylor series: relative accuracy 1e-16 below |delta| = 0.01."""
-        p, tail = self.power, 0.0 * delta
-        for k in range(_SERIES_TERMS, 2, -1):
-            tail = (1 + tail) * ((p - k + 1) / k) * delta
-        return (1 + tail) * delta * delta / 2
-
-    def _far(self, density: Array) -> Array:
-        """pi phi_p(mu/pi) by its formula, in logarithms so that neither s nor s^p is ever formed."""
-        xp = array_module(density)
-        p, ratio = self.power, self.log_ratio(density)
-        if p == 1:
-            return density * xp.where(density > 0, ratio, 0.0) - density + self.target
-        if p == 0:
-            return density - self.target - self.target * ratio
-        power = _exp(p * ratio + self.log_target)
-        return (power - p * density + (p - 1) * self.target) / (p * (p - 1))
+        return integrate(mesh, in_blocks(partial(_integrand, self.power), density, self.target, self.log_target))
 
     def first_variation(self, mesh: Cartesian, density: Array) -> Array:
         """phi_p'(s): log s for p = 1, else (s^(p-1) - 1)/(p - 1); -inf at zero density for p <= 1, inf is possible
@@ -134,6 +84,56 @@ class PowerDivergence:
         exponent = (p - 1) * ratio
         small = xp.expm1(xp.minimum(exponent, _LARGEST_EXPONENT)) / (p - 1)
         return xp.where(exponent > _LARGEST_EXPONENT, math.copysign(np.inf, p - 1), small)
+
+
+def _near(density: Array, target: Array) -> Array:
+    """Cells where |s - 1| <= 1/2: there functions of s are evaluated through s - 1, without cancellation."""
+    gap = array_module(density).abs(density - target)
+    return (target > np.finfo(float).tiny) & (gap <= target / 2)
+
+
+def _excess(near: Array, density: Array, target: Array) -> Array:
+    """s - 1 in the given cells, zero elsewhere."""
+    xp = array_module(density)
+    return xp.where(near, density - target, 0.0) / xp.where(near, target, 1.0)
+
+
+def _log_ratio(density: Array, target: Array, log_target: Array) -> Array:
+    """log s."""
+    xp = array_module(density)
+    near, positive = _near(density, target), density > 0
+    close = xp.log1p(_excess(near, density, target))
+    far = xp.log(xp.where(positive, density, 1.0)) - log_target
+    return xp.where(near, close, xp.where(positive, far, -np.inf))
+
+
+def _integrand(p: float, density: Array, target: Array, log_target: Array) -> Array:
+    """pi phi_p(s)."""
+    xp = array_module(density)
+    delta = _excess(_near(density, target), density, target)
+    tiny = (xp.abs(delta) < _SERIES_BELOW) & _near(density, target)
+    close = target * _series(p, xp.where(tiny, delta, 0.0))
+    return xp.where(tiny, close, _by_formula(p, density, target, log_target))
+
+
+def _series(p: float, delta: Array) -> Array:
+    """phi_p(1 + delta) by its Taylor series: relative accuracy 1e-16 below |delta| = 0.01."""
+    tail = 0.0 * delta
+    for k in range(_SERIES_TERMS, 2, -1):
+        tail = (1 + tail) * ((p - k + 1) / k) * delta
+    return (1 + tail) * delta * delta / 2
+
+
+def _by_formula(p: float, density: Array, target: Array, log_target: Array) -> Array:
+    """pi phi_p(s) in logarithms, so that neither s nor s^p is ever formed."""
+    xp = array_module(density)
+    ratio = _log_ratio(density, target, log_target)
+    if p == 1:
+        return density * xp.where(density > 0, ratio, 0.0) - density + target
+    if p == 0:
+        return density - target - target * ratio
+    power = _exp(p * ratio + log_target)
+    return (power - p * density + (p - 1) * target) / (p * (p - 1))
 
 
 def _exp(exponent: Array) -> Array:

@@ -45,18 +45,14 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     """The method of choice. Raises MudotError where there is none, saying what there is."""
     parts = structure(geometry)
     if not isinstance(energy, PowerDivergence):
-        raise MudotError(
-            f"energy: no method for {energy.name}; available: kl, reverse-kl, chi2, hellinger, power"
-        )
+        raise MudotError(f"energy: no method for {energy.name}; available: kl, reverse-kl, chi2, hellinger, power")
     if parts.transport and energy.power != 1:
         raise MudotError(
             f"the Wasserstein flow of {energy.name} is not available in this version; "
             "energy 'kl' goes with every geometry, the others with 'fisher-rao'"
         )
     if parts.plain and parts.spherical:
-        raise MudotError(
-            "geometry: plain and spherical Fisher-Rao in one sum; make all of it Spherical or none"
-        )
+        raise MudotError("geometry: plain and spherical Fisher-Rao in one sum; make all of it Spherical or none")
     reaction = _reaction(mesh, energy, parts, vacuum)
     transport = _transport(mesh, energy, parts)
     if transport is not None and reaction is not None:
@@ -76,9 +72,7 @@ def _transport(mesh: Cartesian, energy: PowerDivergence, parts: Structure) -> Fo
     return FokkerPlanck(mesh, energy.log_target, part.transport, part.flux)
 
 
-def _reaction(
-    mesh: Cartesian, energy: PowerDivergence, parts: Structure, vacuum: Vacuum
-) -> PowerReaction | None:
+def _reaction(mesh: Cartesian, energy: PowerDivergence, parts: Structure, vacuum: Vacuum) -> PowerReaction | None:
     terms = parts.plain + parts.spherical
     if not terms:
         return None

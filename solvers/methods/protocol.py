@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,9 +28,21 @@ class Method(Protocol):
         """The density after a duration > 0. `step` is a suggestion for the first step (methods without time error hand
         it through); `rtol` bounds the relative L1 error per unit of the duration asked for."""
 
+    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+        """The densities after increasing durations, one by one: where a method can share work between them, it does."""
+
     def rate(self, density: Array) -> Array:
         """mu' of the semidiscrete flow, as this method discretises it, shape of the density."""
 
     @property
     def arrays(self) -> float:
         """Memory beyond the density, in arrays of the mesh's size."""
+
+
+def by_steps(method: Method, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+    """`Method.trace` from one duration to the next."""
+    now = 0.0
+    for duration in durations:
+        moved = method.advance(density, duration - now, step, rtol)
+        density, step, now = moved.density, moved.step, duration
+        yield moved

@@ -8,6 +8,7 @@ Everything is done in log s, so that s from 1e-280 to 1e280 and powers of it nev
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +19,7 @@ from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import PowerDivergence
-from mudot.solvers.methods.protocol import Advance
+from mudot.solvers.methods.protocol import Advance, by_steps
 
 Vacuum = Literal["fills", "stays"]
 
@@ -57,6 +58,10 @@ class PowerReaction:
         if self.spherical:
             force = force - integrate(self.mesh, density * force) / integrate(self.mesh, density)
         return -self.reaction * density * force
+
+    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+        """One after the other."""
+        return by_steps(self, density, durations, step, rtol)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """The exact flow over the duration."""
@@ -145,9 +150,7 @@ class _Shape:
     def exponent(self, log_shift: float) -> Array:
         """Its logarithm at log B = `log_shift`."""
         xp = array_module(self.log_w)
-        shifted = (
-            self.log_w if log_shift == -math.inf else xp.logaddexp(self.log_w, log_shift + 0 * self.volume)
-        )
+        shifted = self.log_w if log_shift == -math.inf else xp.logaddexp(self.log_w, log_shift + 0 * self.volume)
         return shifted / (1 - self.power) + self.weight
 
     def log_integral(self, log_shift: float) -> float:

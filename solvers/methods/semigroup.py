@@ -8,8 +8,10 @@ uniformization, which is always right. All keep mass, positivity and pi.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.fluxes import TwoPointFlux, generator, scharfetter_gummel
 from mudot.solvers.methods import chebyshev, tensor, uniformization
 from mudot.solvers.methods.protocol import Advance
+from mudot.solvers.products import shared
 
 _FLOPS = 5e9
 _BANDWIDTH = 8e9
@@ -47,9 +50,7 @@ class FokkerPlanck:
     def description(self) -> str:
         """One line for logs and results."""
         kind = (
-            "separable potential, one exponential per axis"
-            if self._by_axes
-            else "uniformization or Chebyshev series"
+            "separable potential, one exponential per axis" if self._by_axes else "uniformization or Chebyshev series"
         )
         return f"Fokker-Planck semigroup, {kind}, no time error"
 
@@ -65,12 +66,22 @@ class FokkerPlanck:
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """exp(duration A) density; the mass, which the products keep to round-off, is put back to the last digit."""
+        return next(self.trace(density, [duration], step, rtol))
+
+    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+        """All durations from one Chebyshev recurrence where that pays; the rest by what is right in every cell."""
         mass = integrate(self.mesh, density)
-        if self._prefers_axes(duration):
-            result = self._tensor(density, duration)
-        else:
-            result = self._by_products(density.reshape(-1), duration, mass).reshape(self.mesh.shape)
-        return Advance(result * (mass / integrate(self.mesh, result)), step)
+        results = chain(self._series(density, durations, mass), repeat(None))
+        now, certain = 0.0, None
+        for number, (duration, result) in enumerate(zip(durations, results, strict=False)):
+            if result is not None:
+                certain = None
+            else:
+                certain = certain or self._certain(density, [t - now for t in durations[number:]])
+                result = next(certain)
+            density = result * (mass / integrate(self.mesh, result))
+            now = duration
+            yield Advance(density, step)
 
     @cached_property
     def fluxes(self) -> TwoPointFlux:
@@ -90,24 +101,38 @@ class FokkerPlanck:
     @cached_property
     def _step(self) -> Any:
         """P = I + A/Lambda."""
-        library = library_of(self.log_target)
-        return library.sparse(scipy.sparse.eye_array(self.mesh.size, format="csr")) + self.matrix * (
-            1 / self.exit_rate
-        )
+        identity = library_of(self.log_target).sparse(scipy.sparse.eye_array(self.mesh.size, format="csr"))
+        return shared(identity + self.matrix * (1 / self.exit_rate))
 
-    def _by_products(self, density: Array, duration: float, mass: float) -> Array:
-        rate_time = self.exit_rate * duration
-        if rate_time == 0:
-            return density
-        if chebyshev.products(rate_time) < 0.5 * uniformization.products(rate_time):
-            # The part along pi does not move; only the deviation is put through the series, so pi stays to the digit.
-            rest = self._equilibrium * (mass / self._equilibrium_mass)
-            moved = chebyshev.apply_exponential(self._step, self.exit_rate, density - rest, duration)
-            result = rest + moved
-            if chebyshev.resolved(self._log_scale, density, result):
-                return result
-        reach = sum(self.mesh.shape)
-        return uniformization.apply_exponential(self._step, self.exit_rate, density, duration, reach)
+    def _series(self, density: Array, durations: Sequence[float], mass: float) -> Iterator[Array | None]:
+        """Results of the Chebyshev series, None where it is not certified. The part of the density along pi does not
+        move: only the rest is put through the series, so that pi stays to the digit."""
+        rate_times = [self.exit_rate * duration for duration in durations]
+        if self._prefers_axes(durations[-1]):
+            return
+        if 2 * chebyshev.products(rate_times[-1]) > uniformization.products(rate_times):
+            return
+        flat = density.reshape(-1)
+        rest = self._equilibrium * (mass / self._equilibrium_mass)
+        moved = chebyshev.apply_exponentials(self._step, self.exit_rate, flat - rest, durations)
+        for change in moved:
+            result = rest + change
+            certified = chebyshev.resolved(self._log_scale, flat, result)
+            yield result.reshape(self.mesh.shape) if certified else None
+
+    def _certain(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
+        """By axes or by uniformization: right in every cell."""
+        now, flat, reach = 0.0, density.reshape(-1), sum(self.mesh.shape)
+        if self._prefers_axes(durations[-1]):
+            for duration in durations:
+                density = self._tensor(density, duration - now)
+                now = duration
+                yield density
+        elif self.exit_rate == 0:
+            yield from repeat(density, len(durations))
+        else:
+            for result in uniformization.apply_exponentials(self._step, self.exit_rate, flat, durations, reach):
+                yield result.reshape(self.mesh.shape)
 
     @cached_property
     def _equilibrium(self) -> Array:
@@ -139,7 +164,7 @@ class FokkerPlanck:
         setup = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in self.mesh.shape) / _FLOPS
         apply = sum(2.0 * n * self.mesh.size for n in self.mesh.shape) / _FLOPS
         # In 1D the series needs few and cheap products; it is certified on all but wide boxes.
-        count = min(chebyshev.products(rate_time), uniformization.products(rate_time))
+        count = min(chebyshev.products(rate_time), uniformization.products([rate_time]))
         return setup + apply < 10 * count * 100 * self.mesh.size / _BANDWIDTH
 
     def _tensor(self, density: Array, duration: float) -> Array:
@@ -156,10 +181,7 @@ class FokkerPlanck:
             self._factors[key] = library_of(self.log_target).to_device(
                 tensor.exponential(matrix, line.widths[0], duration)
             )
-            while (
-                sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES
-                and len(self._factors) > 3
-            ):
+            while sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES and len(self._factors) > 3:
                 self._factors.popitem(last=False)
         return self._factors[key]
 

@@ -9,6 +9,7 @@ The last two columns differ by an order-4 error that controls the step.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.methods.protocol import Advance
+from mudot.solvers.methods.protocol import Advance, by_steps
 from mudot.solvers.methods.reaction import PowerReaction
 from mudot.solvers.methods.semigroup import FokkerPlanck
 
@@ -53,6 +54,10 @@ class SymmetricSplitting:
     def rate(self, density: Array) -> Array:
         """Sum of both rates."""
         return self.transport.rate(density) + self.reaction.rate(density)
+
+    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+        """One after the other."""
+        return by_steps(self, density, durations, step, rtol)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over. The error of a step is bounded by rtol times the share of the reaction's

@@ -11,51 +11,72 @@ about Lambda t products (Jensen 1953, Skand. Aktuarietidskr. 36).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mudot.meshes.arrays import Array, array_module
+import numpy as np
+
+from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.solvers.methods.series import Gathered
 
 BLOCK = 500.0
 """Largest Lambda t of one sum: exp(-745) underflows."""
-_CHECK_EVERY = 8
 _RELATIVE = 1e-17
 
 
-def products(rate_time: float) -> float:
-    """Expected number of matrix products for Lambda t = `rate_time`."""
-    blocks = max(1, math.ceil(rate_time / BLOCK))
-    share = rate_time / blocks
+def products(rate_times: Sequence[float]) -> float:
+    """Expected number of matrix products for increasing values of Lambda t."""
+    blocks = max(1, math.ceil(rate_times[-1] / BLOCK))
+    share = rate_times[-1] / blocks
     return blocks * (share + 9 * math.sqrt(share) + 16)
 
 
-def apply_exponential(step: Any, rate: float, density: Array, duration: float, reach: int) -> Array:
-    """exp(duration A) density for flat `density`, shape (cells,).
+def apply_exponentials(
+    step: Any, rate: float, density: Array, durations: Sequence[float], reach: int
+) -> Iterator[Array]:
+    """exp(t A) density for every t of the increasing `durations`, one by one; flat densities of shape (cells,).
 
     step:  the nonnegative matrix P = I + A/rate;   rate: Lambda
     reach: cells that mass crosses to fill the mesh; bounds the number of terms, since mass moves one cell a product
     """
-    blocks = max(1, math.ceil(rate * duration / BLOCK))
-    share = rate * duration / blocks
-    for _ in range(blocks):
-        density = _block(step, share, density, reach)
-    return density
+    now, waiting = 0.0, list(durations)
+    while waiting:
+        block = [t for t in waiting if rate * (t - now) <= BLOCK]
+        if block:
+            results = _block(step, [rate * (t - now) for t in block], density, reach)
+            yield from results
+            now, density = block[-1], results[-1]
+        else:
+            # The next time is far: go there in equal blocks.
+            count = math.ceil(rate * (waiting[0] - now) / BLOCK)
+            hop = (waiting[0] - now) / count
+            density = _block(step, [rate * hop], density, reach)[-1]
+            now += hop
+        waiting = waiting[len(block) :]
 
 
-def _block(step: Any, share: float, density: Array, reach: int) -> Array:
-    weight = math.exp(-share)
-    given = weight
-    power = density
-    total = weight * power
-    last = math.ceil(max(share + 10 * math.sqrt(share), reach)) + 40
-    for k in range(1, last + 1):
-        power = step @ power
-        weight *= share / k
-        given += weight
-        total += weight * power
-        if k > share and k % _CHECK_EVERY == 0 and _negligible(weight * power, total):
+def _block(step: Any, rate_times: list[float], density: Array, reach: int) -> Array:
+    """Results for several values of Lambda t up to BLOCK, shape (values, cells), from one sequence of powers."""
+    largest = max(rate_times)
+    last = math.ceil(max(largest + 10 * math.sqrt(largest), reach)) + 40
+    weights = _poisson(rate_times, last + 1)
+    sums, power = Gathered(weights, density), density
+    for k in range(last + 1):
+        power = density if k == 0 else step @ power
+        if sums.add(power) and k > largest and _negligible(float(weights[-1, k]) * power, sums.total[-1]):
             break
+    sums.flush()
     # The weights left out go to the last power: then they sum to one, and mass is exact.
-    return total + max(0.0, 1 - given) * power
+    missing = np.maximum(0.0, 1 - weights[:, : k + 1].sum(axis=1))
+    return sums.total + library_of(density).to_device(missing)[:, None] * power
+
+
+def _poisson(means: list[float], terms: int) -> np.ndarray:
+    """exp(-x) x^k / k!, shape (means, terms)."""
+    k = np.arange(terms)
+    x = np.array(means)[:, None]
+    factors = np.concatenate([np.exp(-x), x / k[1:]], axis=1)
+    return np.asarray(np.cumprod(factors, axis=1))
 
 
 def _negligible(term: Array, total: Array) -> bool:

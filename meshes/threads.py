@@ -1,0 +1,42 @@
+"""A few threads for large array work on the host: NumPy and SciPy let go of the interpreter inside their loops.
+
+The number is that of the processors at hand, or OMP_NUM_THREADS where it is set and smaller. Work is always cut into
+the same independent pieces, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+
+@cache
+def count() -> int:
+    """How many threads to use."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, min(available, int(asked) if asked.isdigit() and int(asked) > 0 else available))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count(), thread_name_prefix="mudot")
+
+
+def run(tasks: Sequence[Callable[[], object]]) -> None:
+    """Do all tasks, side by side where there are threads; an exception of any of them is raised."""
+    if count() == 1 or len(tasks) == 1:
+        for task in tasks:
+            task()
+        return
+    for future in [_pool().submit(task) for task in tasks]:
+        future.result()
+
+
+def pieces(length: int) -> list[slice]:
+    """One slice per thread that together cover range(length)."""
+    edges = [length * i // count() for i in range(count() + 1)]
+    return [slice(a, b) for a, b in pairwise(edges) if a < b]
