@@ -19,9 +19,9 @@ Array = Any
 """An array of any supported library; shapes are stated in the docstrings."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ArrayLibrary:
-    """One array library: everything the numerical core may use of it.
+    """One array library: everything the numerical core may use of it. There is one object per library.
 
     name:      'numpy', 'cupy', or the name under which a library was registered
     xp:        the array namespace

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
 from mudot.meshes.cartesian import Axes, Cartesian
 from mudot.meshes.errors import MudotError
 
@@ -61,7 +62,13 @@ def _samples(mesh: Cartesian, points: int | None) -> Iterator[tuple[slice, float
 
 def volumes(mesh: Cartesian, like: Array) -> Array:
     """Cell volumes on the device of `like`, shape `mesh.shape`."""
-    return library_of(like).to_device(mesh.volumes)
+    return _volumes(mesh, library_of(like))
+
+
+@lru_cache(maxsize=4)
+def _volumes(mesh: Cartesian, library: ArrayLibrary) -> Array:
+    """Sent once: integrals are taken all the time."""
+    return library.to_device(mesh.volumes)
 
 
 def integrate(mesh: Cartesian, density: Array) -> float:

@@ -25,7 +25,7 @@ from mudot.meshes.averages import Function
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.means import bernoulli, logarithmic_mean
-from mudot.solvers.operators import across, stencil_of
+from mudot.solvers.operators import across
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +112,12 @@ def _edges(mesh: Cartesian) -> tuple[list[np.ndarray], list[np.ndarray]]:
 def generator(mesh: Cartesian, flux: TwoPointFlux) -> Any:
     """The matrix A of rho' = A rho, sparse (cells, cells) on the device of the flux: columns weighted by the volumes
     sum to zero, off-diagonal entries are nonnegative, A pi = 0."""
-    places = stencil_of(mesh, flux.forward)
     library = library_of(flux.forward)
     host = library.to_host
     left, right = mesh.faces.left, mesh.faces.right
     coupling = mesh.faces.transmissibility
     out, back = coupling * host(flux.forward), coupling * host(flux.backward)
-    volumes = host(places.volumes)
+    volumes = mesh.volumes.reshape(-1)
     entries = np.concatenate([out / volumes[right], back / volumes[left], -out / volumes[left], -back / volumes[right]])
     rows = np.concatenate([right, left, left, right])
     columns = np.concatenate([left, right, left, right])

@@ -31,7 +31,7 @@ def _logarithmic_mean(a: Array, b: Array) -> Array:
     apart = logarithm > 0
     mean = xp.where(apart, gap / xp.where(apart, logarithm, 1.0), high)
     far = low < high / _HUGE_RATIO
-    return xp.where(far, _far_mean(low, high, far), mean) if bool(far.any()) else mean
+    return xp.where(far, _far_mean(low, high, far), mean) if bool(xp.any(far)) else mean
 
 
 def _far_mean(low: Array, high: Array, far: Array) -> Array:

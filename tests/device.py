@@ -178,7 +178,6 @@ POINTWISE = (
 
 PARAMETERS = {
     **dict.fromkeys(POINTWISE.split(), "x y z"),
-    "where": "array x y",
     **dict.fromkeys(("sum", "prod", "mean"), "array axis dtype out keepdims"),
     **dict.fromkeys(("max", "min", "all", "any"), "array axis out keepdims"),
     **dict.fromkeys(("argmax", "argmin"), "array axis"),
@@ -219,7 +218,12 @@ def _bound(function: Callable[..., Any], parameters: str) -> Callable[..., Any]:
     return bound
 
 
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, x, y)
+
+
 xp = SimpleNamespace(
+    where=_bound(_where, "array x y"),
     **{name: _bound(getattr(np, name), parameters) for name, parameters in PARAMETERS.items()},
     **{name: getattr(np, name) for name in CONSTANTS.split()},
 )

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, repeat
+from itertools import groupby, repeat
 from typing import Any
 
 import numpy as np
@@ -70,18 +70,14 @@ class FokkerPlanck:
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
         """All durations from one Chebyshev recurrence where that pays; the rest by what is right in every cell."""
-        mass = integrate(self.mesh, density)
-        results = chain(self._series(density, durations, mass), repeat(None))
-        now, certain = 0.0, None
-        for number, (duration, result) in enumerate(zip(durations, results, strict=False)):
-            if result is not None:
-                certain = None
-            else:
-                certain = certain or self._certain(density, [t - now for t in durations[number:]])
-                result = next(certain)
-            density = result * (mass / integrate(self.mesh, result))
-            now = duration
-            yield Advance(density, step)
+        mass, now = integrate(self.mesh, density), 0.0
+        results = list(self._series(density, durations, mass)) or [None] * len(durations)
+        for resolved, run in groupby(zip(durations, results, strict=True), key=lambda pair: pair[1] is not None):
+            times, ready = zip(*run, strict=True)
+            found = ready if resolved else self._certain(density, [t - now for t in times])
+            for now, result in zip(times, found, strict=True):
+                density = result * (mass / integrate(self.mesh, result))
+                yield Advance(density, step)
 
     @cached_property
     def fluxes(self) -> TwoPointFlux:

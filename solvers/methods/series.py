@@ -20,7 +20,7 @@ class Gathered:
     """
 
     def __init__(self, table: np.ndarray, like: Array) -> None:
-        self._table = table
+        self._weights = library_of(like).to_device(table)
         self._batch: list[Array] = []
         self._done = 0
         self.total = array_module(like).zeros((table.shape[0], like.shape[0]))
@@ -31,18 +31,25 @@ class Gathered:
         return len(self._batch) == BATCH and self.flush()
 
     def flush(self) -> bool:
-        """Bring the totals up to date; in slices, so that they stay in cache."""
+        """Bring the totals up to date."""
         if self._batch:
-            xp, send = array_module(self.total), library_of(self.total).to_device
+            xp = array_module(self.total)
             stop = self._done + len(self._batch)
-            weights = send(np.ascontiguousarray(self._table[:, self._done : stop]))
-            batch, total = self._batch, self.total
-
-            def work(part: slice) -> None:
-                for start in range(part.start, part.stop, _SLICE):
-                    piece = slice(start, min(start + _SLICE, part.stop))
-                    total[:, piece] += weights @ xp.stack([vector[piece] for vector in batch])
-
-            threads.run([partial(work, part) for part in threads.pieces(total.shape[1])])
+            weights = xp.ascontiguousarray(self._weights[:, self._done : stop])
+            if isinstance(self.total, np.ndarray):
+                _add_in_slices(self.total, weights, self._batch)
+            else:
+                self.total += weights @ xp.stack(self._batch)
             self._done, self._batch = stop, []
         return True
+
+
+def _add_in_slices(total: np.ndarray, weights: np.ndarray, batch: list[np.ndarray]) -> None:
+    """total += weights @ batch on the host, in slices that stay in cache."""
+
+    def work(part: slice) -> None:
+        for start in range(part.start, part.stop, _SLICE):
+            piece = slice(start, min(start + _SLICE, part.stop))
+            total[:, piece] += weights @ np.stack([vector[piece] for vector in batch])
+
+    threads.run([partial(work, part) for part in threads.pieces(total.shape[1])])

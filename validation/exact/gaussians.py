@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erfcx, log_ndtr, ndtr
+from scipy.special import erf, erfcx
 
 from mudot.meshes.averages import log_average
 from mudot.meshes.cartesian import Cartesian
@@ -124,18 +124,15 @@ def _narrow(center: np.ndarray, half: np.ndarray) -> np.ndarray:
 
 
 def _wide(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """The interval is reflected so that its centre is not negative; then both ends have the same sign, or zero lies
-    inside and the tails to be removed are not more than one half each."""
+    """Reflected so that the centre is not negative: then either zero lies inside, and two positive error functions
+    add, or both ends are positive, and the two tails differ by more than a third."""
     reflected = lower + upper < 0
-    low, high = np.where(reflected, -upper, lower), np.where(reflected, -lower, upper)
-    start = np.maximum(low, 0.0)
-    decay = np.exp(-(high - start) * (high + start) / 2)
-    root = math.sqrt(2)
-    kept = np.maximum(erfcx(start / root) - decay * erfcx(high / root), np.finfo(float).tiny)
-    one_sided = np.log(kept / 2) - start**2 / 2
-    around = np.minimum(low, 0.0)
-    straddling = np.log1p(-np.minimum(ndtr(around) + ndtr(-np.maximum(high, 0.0)), 0.5))
-    return np.where(low < 0, straddling, one_sided)
+    low = np.where(reflected, -upper, lower) / math.sqrt(2)
+    high = np.where(reflected, -lower, upper) / math.sqrt(2)
+    start, before = np.maximum(low, 0.0), np.maximum(-low, 0.0)
+    tails = erfcx(start) - np.exp((start - high) * (start + high)) * erfcx(high)
+    beyond = np.log(np.where(low < 0, 1.0, tails)) - start**2
+    return np.where(low < 0, np.log(erf(high) + erf(before)), beyond) - math.log(2)
 
 
 def kl(mu: Gaussian, pi: Gaussian) -> float:

@@ -160,6 +160,14 @@ def test_vacuum_fills_like_the_limit_of_small_data(power: float) -> None:
     assert np.abs(filled - nearly).max() < 1e-14
 
 
+@pytest.mark.parametrize("duration", [1e-30, 1e-17, 1e-9, 1e-3])
+@pytest.mark.parametrize("power", [-1.0, 0.0, 0.25, 0.5])
+def test_vacuum_fills_from_the_first_instant(power: float, duration: float) -> None:
+    """s = (1 - e^-t)^(1/(1-p)), which is t^(1/(1-p)) at first, also where e^-t rounds to one."""
+    filled = after(reaction(power), np.array([0.0, 2.0, 0.5]), duration)[0]
+    assert filled == pytest.approx((-np.expm1(-duration)) ** (1 / (1 - power)), rel=1e-12, abs=0)
+
+
 @pytest.mark.parametrize("power", [0.3, 0.5, 0.9])
 @pytest.mark.parametrize("spherical", [False, True])
 def test_vacuum_stays_on_request_between_zero_and_one(power: float, spherical: bool) -> None:
