@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class GradientFlow:
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
         """The same flow with its data on another device."""
-        return replace(self, energy=self.energy.on(library))
+        return replace(self, energy=self.energy.on(library), geometry=self.geometry.on(library))
 
     def rate(self, density: Array) -> Array:
         """mu' = -K(mu) DF(mu) from energy and geometry, shape `mesh.shape`; the density must be positive."""
@@ -140,8 +140,11 @@ def solve(
     ledger = Ledger(flow.mesh, flow.energy, flow.discrete_geometry, flow.method, rtol)
     record = trajectory if trajectory is not None else MemoryTrajectory()
     try:
-        for frame, final in _march(ledger, start, times, restart, observer):
-            (record.append if final else record.checkpoint)(frame)
+        for state, final in _march(ledger, start, times, restart, observer):
+            if final:
+                record.append(_frame(ledger, state))
+            else:
+                record.checkpoint(partial(_frame, ledger, state))
     except NotConverged as reason:
         record.finish(f"failed: {reason}")
         return Solution(flow, _frames(record), "failed", str(reason))
@@ -165,8 +168,8 @@ def _check(flow: GradientFlow, start: Array, times: list[float], rtol: float) ->
 
 def _march(
     ledger: Ledger, start: Array, times: list[float], restart: Frame | None, observer: Observer | None
-) -> Iterator[tuple[Frame, bool]]:
-    """All frames still to come; True marks those at output times, False the states between them."""
+) -> Iterator[tuple[State, bool]]:
+    """All states still to come; True marks those at output times, False the states between them."""
     state = ledger.start(start)
     done = -1.0
     if restart is not None:
@@ -179,8 +182,8 @@ def _march(
             if observer is not None:
                 observer(state.time)
             if state.time < time:
-                yield _frame(ledger, state), False
-        yield _frame(ledger, state), True
+                yield state, False
+        yield state, True
 
 
 def _state(frame: Frame, library: ArrayLibrary, first: float) -> State:

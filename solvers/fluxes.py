@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from mudot.meshes.arrays import Array, array_module, library_of, to_host
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, to_host
 from mudot.meshes.averages import Function
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -34,6 +34,13 @@ class TwoPointFlux:
 
     forward: Array
     backward: Array
+
+    def on(self, library: ArrayLibrary) -> TwoPointFlux:
+        """The same flux on another device."""
+        host = library_of(self.forward).to_host
+        if library_of(self.forward) is library:
+            return self
+        return TwoPointFlux(library.to_device(host(self.forward)), library.to_device(host(self.backward)))
 
     def mobility(self, left: Array, right: Array) -> Array:
         """m Lambda(s_K, s_L) = Lambda(forward rho_K, backward rho_L): the Onsager mobility for which the
@@ -118,7 +125,10 @@ def generator(mesh: Cartesian, flux: TwoPointFlux) -> Any:
     coupling = mesh.faces.transmissibility
     out, back = coupling * host(flux.forward), coupling * host(flux.backward)
     volumes = mesh.volumes.reshape(-1)
-    entries = np.concatenate([out / volumes[right], back / volumes[left], -out / volumes[left], -back / volumes[right]])
-    rows = np.concatenate([right, left, left, right])
-    columns = np.concatenate([left, right, left, right])
-    return library.sparse(scipy.sparse.csr_array((entries, (rows, columns)), shape=(mesh.size, mesh.size)))
+    # What leaves a cell at `out` per volume enters its neighbour; the diagonal is what leaves.
+    rows, columns = np.concatenate([right, left]), np.concatenate([left, right])
+    gains = np.concatenate([out / volumes[right], back / volumes[left]])
+    losses = np.bincount(left, out, mesh.size) + np.bincount(right, back, mesh.size)
+    shape = (mesh.size, mesh.size)
+    matrix = scipy.sparse.coo_array((gains, (rows, columns)), shape=shape).tocsr()
+    return library.sparse((matrix + scipy.sparse.diags_array(-losses / volumes, format="csr")).tocsr())

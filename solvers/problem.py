@@ -16,6 +16,7 @@ from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.messages import naming
+from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.schema import DensityTable, FisherRaoTable, GeometryTable, WassersteinTable
 
 
@@ -32,6 +33,7 @@ class Problem:
     energy:     name of the energy
     power:      the p of phi_p
     geometry:   the geometry with its weights
+    vacuum:     what zero density does under phi_p, 0 < p < 1: 'fills' or 'stays' (see `PowerReaction`)
     times:      output times, increasing
     rtol:       relative tolerance of the time integration
     """
@@ -45,13 +47,14 @@ class Problem:
     energy: str
     power: float
     geometry: Geometry
+    vacuum: Vacuum
     times: tuple[float, ...]
     rtol: float
 
     def flow(self) -> GradientFlow:
         """The gradient flow. Raises MudotError for a pair of energy and geometry that makes none."""
         energy = PowerDivergence(self.power, self.target, log_target=self.log_target)
-        return GradientFlow(self.mesh, energy, self.geometry)
+        return GradientFlow(self.mesh, energy, self.geometry, self.vacuum)
 
 
 def load(path: str | Path) -> Problem:
@@ -82,6 +85,7 @@ def build(inputs: Inputs) -> Problem:
         energy=inputs.energy.name,
         power=inputs.energy.power,
         geometry=geometry_of(inputs.geometry),
+        vacuum=inputs.geometry.vacuum if isinstance(inputs.geometry, FisherRaoTable) else "fills",
         times=inputs.time.times(),
         rtol=inputs.time.rtol,
     )

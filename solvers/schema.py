@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -104,6 +104,7 @@ class FisherRaoTable(Table):
     name: str
     reaction: Positive = Field(1.0, description=_POSITIVE)
     spherical: bool = Field(False, description=_TRUTH)
+    vacuum: Literal["fills", "stays"] = Field("fills", description="'fills' or 'stays'")
 
 
 class WassersteinTable(Table):

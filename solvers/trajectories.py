@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,8 +15,8 @@ class Trajectory(Protocol):
     def append(self, frame: Frame) -> None:
         """Record the frame of an output time."""
 
-    def checkpoint(self, frame: Frame) -> None:
-        """Offer a state between outputs to restart from; a record may ignore it."""
+    def checkpoint(self, frame: Callable[[], Frame]) -> None:
+        """Offer a state between outputs to restart from; only a record that wants it calls for it."""
 
     def finish(self, status: str) -> None:
         """Close the record: `complete`, or `failed: why`."""
@@ -32,7 +33,7 @@ class MemoryTrajectory:
         """Add to the list."""
         self.frames.append(frame)
 
-    def checkpoint(self, frame: Frame) -> None:
+    def checkpoint(self, frame: Callable[[], Frame]) -> None:
         """Nothing: memory does not survive what a checkpoint is for."""
 
     def finish(self, status: str) -> None:

@@ -94,22 +94,23 @@ class ndarray:
         """As NumPy's."""
         return _wrapped(_values(self).astype(dtype))
 
-    def copy(self) -> ndarray:
-        """As NumPy's."""
-        return _wrapped(_values(self).copy())
 
-
-def _values(argument: Any) -> Any:
-    """What NumPy gets to see of an argument. Raises TypeError for arrays of the host."""
-    if isinstance(argument, ndarray):
+def _values(operand: Any) -> Any:
+    """What NumPy gets to see of an operand. Raises TypeError for arrays of the host."""
+    if isinstance(operand, ndarray):
         if threading.get_ident() != _OWNER:
             raise TypeError("a device array in another thread")
-        return argument._values
+        return operand._values
+    if isinstance(operand, SCALARS):
+        return operand
+    raise TypeError(f"a device array meets {type(operand).__module__}.{type(operand).__name__} of the host")
+
+
+def _seen(argument: Any) -> Any:
+    """What NumPy gets to see of an argument of a function."""
     if isinstance(argument, (tuple, list)):
-        return type(argument)(map(_values, argument))
-    if argument is None or isinstance(argument, (*SCALARS, str, type, np.dtype)):
-        return argument
-    raise TypeError(f"a device array meets {type(argument).__module__}.{type(argument).__name__} of the host")
+        return type(argument)(map(_seen, argument))
+    return argument if argument is None or isinstance(argument, (str, type, np.dtype)) else _values(argument)
 
 
 def _wrapped(values: Any) -> Any:
@@ -124,7 +125,7 @@ def _index(key: Any, masks_wait: bool = False) -> tuple[Any, ...]:
             _total.synchronisations += masks_wait and part.dtype.kind == "b"
         elif not (part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer))):
             raise TypeError(f"index of a device array: {type(part).__name__} of the host")
-    return tuple(part if isinstance(part, slice) or part is Ellipsis else _values(part) for part in parts)
+    return tuple(_values(part) if isinstance(part, ndarray) else part for part in parts)
 
 
 def _binary(operation: Callable[[Any, Any], Any], swapped: bool = False) -> Callable[[ndarray, Any], Any]:
@@ -213,7 +214,7 @@ def _bound(function: Callable[..., Any], parameters: str) -> Callable[..., Any]:
         needed = arguments[0] if names[0] == "arrays" else arguments[: names[0] == "array"]
         if not all(isinstance(array, ndarray) for array in needed):
             raise TypeError(f"{title}: expected device arrays")
-        return _wrapped(function(*map(_values, arguments), **{key: _values(value) for key, value in keywords.items()}))
+        return _wrapped(function(*map(_seen, arguments), **{key: _seen(value) for key, value in keywords.items()}))
 
     return bound
 
@@ -247,7 +248,6 @@ class csr_matrix:
         self._matrix = matrix.tocsr(copy=True)
 
     shape = property(lambda self: self._matrix.shape)
-    nnz = property(lambda self: self._matrix.nnz)
     T = property(lambda self: _sparse(self._matrix.T.tocsr()))
 
     def __matmul__(self, vector: Any) -> ndarray:
@@ -266,9 +266,6 @@ class csr_matrix:
         if not isinstance(other, csr_matrix):
             raise TypeError("csr_matrix + x: expected a sparse matrix of the device")
         return _sparse(self._matrix + other._matrix)
-
-    def __neg__(self) -> csr_matrix:
-        return _sparse(-self._matrix)
 
     def __abs__(self) -> csr_matrix:
         return _sparse(abs(self._matrix))

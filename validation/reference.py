@@ -42,13 +42,13 @@ DRIFT_VALUES: Mapping[tuple[float, float], DriftValues] = {
 
 DRIFT_ERRORS: Mapping[tuple[float, str], Errors] = {
     (1.0, "scharfetter_gummel"): {20: 6.161e-4, 40: 1.540e-4, 80: 3.850e-5, 160: 9.625e-6, 320: 2.406e-6},
-    (1.0, "square_root"): {20: 5.857e-4, 320: 2.287e-6},
-    (1.0, "harmonic"): {20: 6.770e-4, 320: 2.644e-6},
-    (1.0, "upwind"): {20: 3.27e-3, 320: 2.4e-4},
+    (1.0, "square_root"): {20: 5.857e-4, 40: 1.464e-4, 80: 3.660e-5, 160: 9.149e-6, 320: 2.287e-6},
+    (1.0, "harmonic"): {20: 6.770e-4, 40: 1.692e-4, 80: 4.230e-5, 160: 1.058e-5, 320: 2.644e-6},
+    (1.0, "upwind"): {20: 3.269e-3, 40: 1.788e-3, 80: 9.328e-4, 160: 4.761e-4, 320: 2.405e-4},
     (20.0, "scharfetter_gummel"): {20: 1.197e-2, 40: 3.023e-3, 80: 7.577e-4, 160: 1.895e-4, 320: 4.742e-5},
-    (20.0, "square_root"): {20: 9.93e-3, 320: 3.89e-5},
-    (20.0, "harmonic"): {20: 5.39e-2, 320: 2.2e-4},
-    (20.0, "upwind"): {20: 2.65e-1, 320: 2.25e-2},
+    (20.0, "square_root"): {20: 9.933e-3, 40: 2.487e-3, 80: 6.220e-4, 160: 1.555e-4, 320: 3.890e-5},
+    (20.0, "harmonic"): {20: 5.389e-2, 40: 1.392e-2, 80: 3.509e-3, 160: 8.791e-4, 320: 2.200e-4},
+    (20.0, "upwind"): {20: 2.654e-1, 40: 1.539e-1, 80: 8.386e-2, 160: 4.395e-2, 320: 2.253e-2},
 }
 """L1 error over the mass, largest over t = 0.01, 0.02, ..., 0.25, exact in time, by drift and flux."""
 
@@ -78,15 +78,15 @@ ORNSTEIN_UHLENBECK_KL_3D = 0.8203048063664
 
 ORNSTEIN_UHLENBECK_ERRORS: Mapping[tuple[str, str], Errors] = {
     ("midpoint", "l1"): {80: 4.64e-3, 160: 1.16e-3, 320: 2.90e-4, 640: 7.26e-5},
-    ("midpoint", "mean"): {80: 4.9e-3, 160: 1.2e-3, 320: 3.1e-4, 640: 7.7e-5},
-    ("midpoint", "variance"): {80: 2.1e-3, 640: 3.2e-5},
-    ("midpoint", "kl"): {80: 3.5e-3, 640: 5.5e-5},
+    ("midpoint", "mean"): {80: 4.90e-3, 160: 1.23e-3, 320: 3.07e-4, 640: 7.66e-5},
+    ("midpoint", "variance"): {80: 2.06e-3, 160: 5.09e-4, 320: 1.27e-4, 640: 3.17e-5},
+    ("midpoint", "kl"): {80: 3.50e-3, 160: 8.74e-4, 320: 2.18e-4, 640: 5.46e-5},
     ("average", "l1"): {80: 6.65e-3, 160: 1.67e-3, 320: 4.17e-4, 640: 1.04e-4},
-    ("average", "mean"): {80: 7.3e-3, 640: 1.15e-4},
-    ("average", "variance"): {80: 4.3e-3, 640: 6.6e-5},
-    ("average", "kl"): {80: 4.4e-3, 640: 6.9e-5},
+    ("average", "mean"): {80: 7.33e-3, 160: 1.84e-3, 320: 4.60e-4, 640: 1.15e-4},
+    ("average", "variance"): {80: 4.25e-3, 160: 1.06e-3, 320: 2.65e-4, 640: 6.62e-5},
+    ("average", "kl"): {80: 4.43e-3, 160: 1.11e-3, 320: 2.78e-4, 640: 6.94e-5},
 }
-"""At t = 1 on [-8, 8], Scharfetter-Gummel, with pi by midpoint values or cell averages; magnitudes.
+"""At t = 1 on [-8, 8], Scharfetter-Gummel, with pi by midpoint values or cell averages.
 Extrapolated from 320 and 640 cells mean, variance and KL are right to 1e-7."""
 
 EIGENVALUES: Mapping[str, tuple[float, float, float]] = {
@@ -161,3 +161,84 @@ STEP_BACKWARD_EULER = 1.5e-2
 """The same against cell averages with ten backward Euler steps."""
 STEP_BOUNDARY_EFFECT = 1.4e-7
 """Difference between the solution on [-50, 50] with walls and the one on the line."""
+
+
+SPHERICAL_FISHER_RAO: Mapping[float, Moments] = {
+    0.5: Moments(1.720903348287, 0.354661244392, 1.676380882385),
+    1.0: Moments(1.399021636217, 0.475366886419, 1.088148402825),
+    2.0: Moments(0.770041082060, 0.711234594228, 0.3224754081002),
+    4.0: Moments(0.138893349793, 0.947914993828, 0.01034840307513),
+}
+"""By time: spherical Fisher-Rao flow of KL to N(0, 1) from N(2, 1/4)."""
+
+FISHER_RAO_MASS = {0.5: 0.460702038822, 1.0: 0.367441950224, 2.0: 0.475971851946}
+"""Mass of the plain flow from the same data."""
+
+FISHER_RAO_ERRORS: Mapping[str, Errors] = {
+    "mean": {80: -4.1e-3, 160: -1.05e-3, 320: -2.6e-4},
+    "kl": {80: -1.08e-2, 160: -2.7e-3, 320: -6.9e-4},
+}
+"""Spherical flow at t = 1 on [-8, 8] from cell averages. With midpoint values the flow is exact to 1e-11."""
+
+POWER_START = (2.0, 0.5, 0.9)
+POWER_WEIGHTS = (0.2, 0.3, 0.5)
+POWER_PLAIN: Mapping[float, tuple[float, float, float]] = {
+    -1.0: (1.450392472234, 0.850935026381, 0.964418428991),
+    0.0: (1.367879441171, 0.816060279414, 0.963212055883),
+    0.5: (1.327981171371, 0.796111144514, 0.962599673191),
+    2 / 3: (1.315162422148, 0.789162259040, 0.962394261850),
+    1.0: (1.290454649088, 0.774920684510, 0.961981588164),
+    2.0: (1.225399673561, 0.731058578630, 0.960729699450),
+    3.0: (1.175177856121, 0.689468553611, 0.959459324270),
+}
+"""Ratios mu/pi at t = 1 along the Fisher-Rao flow of D_p on three cells, by p (derived)."""
+POWER_SPHERICAL: Mapping[float, tuple[float, float, float]] = {
+    -1.0: (1.394817933937, 0.835776952926, 0.940606654669),
+    0.0: (1.367879441171, 0.816060279414, 0.963212055883),
+    0.5: (1.349455014880, 0.806463732271, 0.976339754686),
+    2 / 3: (1.342657916362, 0.803409582788, 0.980891083783),
+    1.0: (1.328232326898, 0.797606258132, 0.990143314361),
+    2.0: (1.280911633087, 0.783379792188, 1.017607471453),
+    3.0: (1.234239473393, 0.774537399201, 1.041581771122),
+}
+"""The same at constant mass."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Mean, variance and mass of a Gaussian."""
+
+    mean: float
+    variance: float
+    mass: float
+
+
+HELLINGER_KANTOROVICH: Mapping[float, Shape] = {
+    0.25: Shape(1.397388554463, 0.591892262323, 0.411856093808),
+    0.5: Shape(0.913098566654, 0.792316646494, 0.431155369877),
+    1.0: Shape(0.355002576122, 0.951025694006, 0.559419286060),
+    2.0: Shape(0.048801381526, 0.997523294203, 0.801565669233),
+}
+"""By time: transport and reaction 1, to N(0, 1) from (mean, variance, mass) = (2, 1/4, 1/2)."""
+
+SPLITTING_ERRORS: Mapping[str, Errors] = {
+    "strang": {4: 2.1e-3, 8: 5.3e-4, 16: 1.33e-4, 32: 3.3e-5, 64: 8.3e-6},
+    "lie": {4: 3.0e-2, 8: 1.5e-2, 16: 7.7e-3, 32: 3.9e-3, 64: 1.9e-3},
+}
+"""L1 time error at t = 1/2 of splittings with exact substeps on [-9, 9], 160 cells, by number of steps; the Lie
+splitting takes the transport first."""
+HELLINGER_KANTOROVICH_ERRORS: Mapping[str, Errors] = {
+    "midpoint": {80: 1.95e-3, 160: 4.94e-4, 320: 1.26e-4},
+    "average": {80: 2.15e-3, 160: 5.46e-4, 320: 1.38e-4},
+}
+"""Total L1 error at t = 1/2 with 64 Strang steps (reaction in two halves), pi normalised on the grid: start and target
+by midpoint values and the error against midpoint values, or all three by exact cell averages."""
+
+ENERGY_DROPS = {"wasserstein": 0.5743776314204, "fisher-rao": 0.3468520382755}
+"""Energy dissipated by each part up to t = 1/2: integrals of a int |grad xi|^2 dmu and b int xi^2 dmu along the exact
+solution (derived)."""
+ENERGY_DROPS_ON_GRID: Mapping[str, Mapping[str, float]] = {
+    "midpoint": {"wasserstein": 0.573409, "fisher-rao": 0.347766},
+    "average": {"wasserstein": 0.572186, "fisher-rao": 0.347472},
+}
+"""The same for 160 cells and 64 Strang steps, by the data, to 2e-6."""

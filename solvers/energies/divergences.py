@@ -82,8 +82,9 @@ class PowerDivergence:
         if p == 1:
             return ratio
         exponent = (p - 1) * ratio
-        small = xp.expm1(xp.minimum(exponent, _LARGEST_EXPONENT)) / (p - 1)
-        return xp.where(exponent > _LARGEST_EXPONENT, math.copysign(np.inf, p - 1), small)
+        largest = _LARGEST_EXPONENT + min(0.0, math.log(abs(p - 1)))
+        small = xp.expm1(xp.minimum(exponent, largest)) / (p - 1)
+        return xp.where(exponent > largest, math.copysign(np.inf, p - 1), small)
 
 
 def _near(density: Array, target: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mudot.meshes.arrays import Array
+from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable, positive
@@ -32,6 +32,10 @@ class FisherRao(Composable):
     def conserves_mass(self) -> bool:
         """No."""
         return False
+
+    def on(self, library: ArrayLibrary) -> FisherRao:
+        """Itself: it has no data."""
+        return self
 
     def scaled(self, factor: float) -> FisherRao:
         """The weight multiplied by a factor."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mudot.meshes.arrays import Array
+from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.cartesian import Cartesian
 
 
@@ -42,6 +42,9 @@ class Geometry(Protocol):
 
     def onsager(self, mesh: Cartesian, density: Array) -> Onsager:
         """K(mu) at the measure with the given positive cell averages, shape `mesh.shape`."""
+
+    def on(self, library: ArrayLibrary) -> Geometry:
+        """The same geometry with its data, if it has any, on another device."""
 
     def scaled(self, factor: float) -> Geometry:
         """The geometry with K multiplied by a positive factor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable
@@ -32,6 +32,10 @@ class Spherical(Composable):
     def conserves_mass(self) -> bool:
         """Yes."""
         return True
+
+    def on(self, library: ArrayLibrary) -> Spherical:
+        """The base on another device."""
+        return Spherical(self.base.on(library))
 
     def scaled(self, factor: float) -> Spherical:
         """The base scaled."""

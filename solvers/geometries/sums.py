@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mudot.meshes.arrays import Array
+from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable
@@ -28,6 +28,10 @@ class Sum(Composable):
     def conserves_mass(self) -> bool:
         """Whether every term does."""
         return all(term.conserves_mass for term in self.terms)
+
+    def on(self, library: ArrayLibrary) -> Sum:
+        """Every term on another device."""
+        return Sum(tuple(term.on(library) for term in self.terms))
 
     def scaled(self, factor: float) -> Sum:
         """Every weight multiplied by a factor."""

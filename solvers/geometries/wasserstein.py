@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.fluxes import TwoPointFlux
@@ -38,6 +38,10 @@ class Wasserstein(Composable):
     def conserves_mass(self) -> bool:
         """Yes: fluxes leave one cell and enter another."""
         return True
+
+    def on(self, library: ArrayLibrary) -> Wasserstein:
+        """The flux on another device."""
+        return self if self.flux is None else replace(self, flux=self.flux.on(library))
 
     def scaled(self, factor: float) -> Wasserstein:
         """The weight multiplied by a factor."""

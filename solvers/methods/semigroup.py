@@ -75,9 +75,10 @@ class FokkerPlanck:
         for resolved, run in groupby(zip(durations, results, strict=True), key=lambda pair: pair[1] is not None):
             times, ready = zip(*run, strict=True)
             found = ready if resolved else self._certain(density, [t - now for t in times])
-            for now, result in zip(times, found, strict=True):
+            for result in found:
                 density = result * (mass / integrate(self.mesh, result))
                 yield Advance(density, step)
+            now = times[-1]
 
     @cached_property
     def fluxes(self) -> TwoPointFlux:

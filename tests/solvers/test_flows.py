@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -112,19 +114,19 @@ class Recorder(MemoryTrajectory):
         super().__init__()
         self.between: list[Frame] = []
 
-    def checkpoint(self, frame: Frame) -> None:
-        self.between.append(frame)
+    def checkpoint(self, frame: Callable[[], Frame]) -> None:
+        self.between.append(frame())
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_restart_between_output_times_reproduces_every_bit(name: str) -> None:
     flow, start = flow_on(LINE, name), start_on(LINE)
-    record, times = Recorder(), [0.0, 0.5, 3.0]
-    solve(flow, start, times, rtol=1e-5, trajectory=record)
+    record, times, rtol = Recorder(), [0.0, 0.5, 3.0], 1e-5 if "W" in name else 1e-10
+    solve(flow, start, times, rtol, trajectory=record)
     assert record.status == "complete"
     middle = record.between[len(record.between) // 2]
     rest = [frame for frame in record.frames if frame.time > middle.time]
-    again = solve(flow_on(LINE, name), start, times, rtol=1e-5, restart=middle)
+    again = solve(flow_on(LINE, name), start, times, rtol, restart=middle)
     assert len(again.frames) == len(rest) > 0
     for first, second in zip(rest, again.frames, strict=True):
         assert first.density.tobytes() == second.density.tobytes()
@@ -186,7 +188,7 @@ def test_infinite_energy_is_reported_as_such_and_the_flow_still_runs() -> None:
 
 def test_observer_hears_every_panel_up_to_the_end() -> None:
     heard: list[float] = []
-    solution = solve(flow_on(LINE, "WFR"), start_on(LINE), [0.1, 0.4], observer=heard.append)
+    solution = solve(flow_on(LINE, "WFR"), start_on(LINE), [0.1, 0.4], 1e-4, observer=heard.append)
     assert heard == sorted(heard) and heard[-1] == 0.4
     assert len(heard) == solution.frames[-1].steps
 
@@ -194,7 +196,7 @@ def test_observer_hears_every_panel_up_to_the_end() -> None:
 @pytest.mark.parametrize("energy", [chi_squared, ReverseKullbackLeibler])
 @pytest.mark.parametrize("name", ["W", "WFR", "SWFR"])
 def test_transport_of_other_energies_is_refused_in_one_line(energy: type, name: str) -> None:
-    with pytest.raises(MudotError, match="Wasserstein flow of (chi2|reverse-kl)") as refusal:
+    with pytest.raises(MudotError, match=r"Wasserstein flow of (chi2|reverse-kl)") as refusal:
         GradientFlow(LINE, energy(target_on(LINE)), GEOMETRIES[name])
     assert "\n" not in str(refusal.value)
 
@@ -237,6 +239,6 @@ def test_integer_data_are_as_good_as_floats() -> None:
 def test_solution_does_not_share_memory_with_the_data() -> None:
     start = start_on(LINE)
     kept = start.copy()
-    solution = solve(flow_on(LINE, "WFR"), start, [0.0, 0.1])
+    solution = solve(flow_on(LINE, "WFR"), start, [0.0, 0.1], rtol=1e-3)
     assert np.array_equal(start, kept)
     assert solution.density.shape == (2, 40)

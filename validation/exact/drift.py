@@ -50,7 +50,7 @@ class DriftDiffusion:
 
     def density(self, x: np.ndarray) -> np.ndarray:
         """rho at points of [0, 1]."""
-        return self.target(x) * (1 + self.excess(x))
+        return np.asarray(self.target(x) * (1 + self.excess(x)))
 
     def target_averages(self, mesh: Cartesian) -> np.ndarray:
         """Exact cell averages of the target, shape `mesh.shape`; x is axis 0, from 0 to 1."""
@@ -68,7 +68,7 @@ class DriftDiffusion:
         even = np.cosh(g * half / 2) * np.sin(math.pi * half) * np.cos(math.pi * center)
         odd = np.sinh(g * half / 2) * np.cos(math.pi * half) * np.sin(math.pi * center)
         decaying = self._decay * np.exp(g * center / 2) * (even + odd) / half
-        return self.target_averages(mesh) + _spread(mesh, decaying)
+        return np.asarray(self.target_averages(mesh) + _spread(mesh, decaying))
 
     @property
     def mass(self) -> float:
@@ -82,7 +82,7 @@ class DriftDiffusion:
         def integrand(x: np.ndarray) -> np.ndarray:
             # Round-off puts the ratio below zero at x = 1, t = 0.
             excess = np.maximum(self.excess(x), -1.0)
-            return self.target(x) * (xlogy(1 + excess, 1 + excess) - excess)
+            return np.asarray(self.target(x) * (xlogy(1 + excess, 1 + excess) - excess))
 
         return _integral(integrand)
 

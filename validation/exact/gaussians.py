@@ -83,7 +83,7 @@ class Gaussian:
 
     def cell_averages(self, mesh: Cartesian) -> np.ndarray:
         """Cell averages, shape `mesh.shape`."""
-        return np.exp(self.log_cell_averages(mesh))
+        return np.asarray(np.exp(self.log_cell_averages(mesh)))
 
 
 def _check(mean: np.ndarray, covariance: np.ndarray, mass: float) -> None:
@@ -107,9 +107,8 @@ def log_probability(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     The relative error of the probability is round-off everywhere: narrow intervals by Gauss quadrature of a positive
     integrand, wide ones by scaled complementary error functions, where nothing cancels.
 
-    >>> bounds = np.array([-1.0, 40.0]), np.array([1.0, 41.0])
-    >>> log_probability(*bounds).round(6)
-    array([  -0.381715, -804.608442])
+    >>> float(log_probability(np.array(40.0), np.array(41.0)).round(6))
+    -804.608442
     """
     center, half = (lower + upper) / 2, (upper - lower) / 2
     narrow = (half <= 0.5) & (np.abs(center) * half <= 4)
@@ -141,8 +140,8 @@ def kl(mu: Gaussian, pi: Gaussian) -> float:
     kappa log(kappa/kappa*) - kappa + kappa* + kappa KL(N(m, S) | N(n, G)) with
     KL = (tr(G^-1 S) - d + (m - n).G^-1 (m - n) - log det(G^-1 S)) / 2 (Kullback and Leibler 1951).
 
-    >>> round(kl(Gaussian(2.0, 0.25), Gaussian(0.0, 1.0)), 12)
-    2.318147180560
+    >>> round(kl(Gaussian(2.0, 0.25), Gaussian(0.0, 1.0)), 11)
+    2.31814718056
     """
     gap = mu.mean - pi.mean
     spread = np.linalg.solve(pi.covariance, mu.covariance)

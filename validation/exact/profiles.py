@@ -45,7 +45,7 @@ def harmonic_function(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def step_diffusion(x: np.ndarray, t: float) -> np.ndarray:
-    """rho = erfc(x/(2 sqrt t)) of d/dt rho = rho'', on the line, from 2 for x < 0 and 0 for x > 0 (Crank 1975, 2.14)."""
+    """rho = erfc(x/(2 sqrt t)) of rho_t = rho_xx on the line, from 2 for x < 0 and 0 for x > 0 (Crank 1975, 2.14)."""
     return np.asarray(erfc(x / (2 * math.sqrt(t))))
 
 

@@ -42,14 +42,15 @@ def _integrated(ratio: np.ndarray, t: float, growth: Callable[[np.ndarray], np.n
     shape = ratio.shape
     if t == 0:
         return ratio.copy()
-    path = solve_ivp(
-        lambda _, state: growth(state.reshape(shape)).ravel(),
-        (0.0, t),
-        np.log(ratio).ravel(),
-        method="DOP853",
-        rtol=1e-13,
-        atol=1e-14,
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # trial steps that overshoot are rejected
+        path = solve_ivp(
+            lambda _, state: growth(state.reshape(shape)).ravel(),
+            (0.0, t),
+            np.log(ratio).ravel(),
+            method="DOP853",
+            rtol=1e-13,
+            atol=1e-14,
+        )
     if not path.success:
         raise MudotError(f"power reaction: not integrated up to t = {t:g}: {path.message}")
     return np.asarray(np.exp(path.y[:, -1].reshape(shape)))
@@ -58,8 +59,8 @@ def _integrated(ratio: np.ndarray, t: float, growth: Callable[[np.ndarray], np.n
 def spherical_hellinger(ratio: np.ndarray, weights: np.ndarray, t: float) -> np.ndarray:
     """The spherical flow for p = 1/2 in closed form, unit masses (derived); zero ratios are filled.
 
-    sqrt(s) = (sqrt(s0) + tau)/(A0 tau + sqrt-normaliser), tau = sqrt(1 - A0^2) sinh(t + arsinh(A0/sqrt(1 - A0^2))) - A0
-    with A0 = sum w sqrt(s0); A(t) = sum w sqrt(s) = tanh(t + artanh A0).
+    s = (sqrt(s0) + tau)^2 / sum w (sqrt(s0) + tau)^2, tau = D sinh(t + arsinh(A0/D)) - A0,
+    A0 = sum w sqrt(s0), D = sqrt(1 - A0^2).
     """
     _check_unit_masses(ratio, weights)
     roots = np.sqrt(ratio)

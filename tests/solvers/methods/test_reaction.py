@@ -122,10 +122,7 @@ def test_plain_flow_agrees_with_high_precision_over_the_whole_range(
         decay, q = mpmath.exp(-mpmath.mpf(duration)), 1 - mpmath.mpf(power)
         for s0, s in zip(start.tolist(), found.tolist(), strict=True):
             s0 = mpmath.mpf(s0)
-            if q == 0:
-                exact = s0**decay
-            else:
-                exact = (1 + (s0**q - 1) * decay) ** (1 / q)
+            exact = s0**decay if q == 0 else (1 + (s0**q - 1) * decay) ** (1 / q)
             # exp of a logarithm of size 650 has 650 units of round-off
             assert abs(s - exact) <= mpmath.mpf(2e-12) * exact
 

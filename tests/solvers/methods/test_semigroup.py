@@ -1,9 +1,10 @@
-"""The Fokker-Planck semigroup: exact solutions, componentwise accuracy, invariants, and agreement of its three forms."""
+"""The Fokker-Planck semigroup: exact solutions, accuracy in every cell, invariants, agreement of its three forms."""
 
 from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -233,7 +234,7 @@ def precise_exponential(log_target: np.ndarray, width: float, cell: int, duratio
     n = log_target.size
     potential = [-mpmath.mpf(float(v)) for v in log_target]
     up, down = [], []
-    for left, right in zip(potential, potential[1:], strict=False):
+    for left, right in pairwise(potential):
         jump = right - left
         up.append(jump / mpmath.expm1(jump) / mpmath.mpf(width) ** 2 if jump else 1 / mpmath.mpf(width) ** 2)
         down.append(up[-1] * mpmath.exp(jump))

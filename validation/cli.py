@@ -1,0 +1,124 @@
+"""The `mudot` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mudot.meshes.errors import MudotError
+from mudot.meshes.version import __version__
+
+_RUN_EXAMPLES = """examples:
+  mudot run problem.toml --output result.h5            solve, with checkpoints
+  mudot run problem.toml --output result.h5 --resume   go on after a crash, to the same bytes
+"""
+_EXAMPLES = """examples:
+  mudot run problem.toml --output result.h5    solve the problem of a file
+  mudot info result.h5                         what a result holds, and its ledger
+  mudot plot result.h5                         pictures beside the result
+  mudot validate                               every validation case; report/index.html
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; nothing heavy is imported until a command runs."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(
+        "mudot",
+        description="Eulerian reference solutions of gradient flows of measures.",
+        epilog=_EXAMPLES,
+        formatter_class=raw,
+    )
+    top.add_argument("--version", action="version", version=f"mudot {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    run = commands.add_parser("run", help="solve a problem file", epilog=_RUN_EXAMPLES, formatter_class=raw)
+    run.add_argument("problem", type=Path, help="a TOML file")
+    run.add_argument("--output", "-o", type=Path, required=True, help="the HDF5 file to write")
+    run.add_argument("--resume", action="store_true", help="go on with an unfinished result")
+    run.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    info = commands.add_parser("info", help="say what a result file holds")
+    info.add_argument("result", type=Path, help="an HDF5 result")
+    plot = commands.add_parser("plot", help="draw a result file")
+    plot.add_argument("result", type=Path, help="an HDF5 result")
+    plot.add_argument("--output", "-o", type=Path, help="folder for the pictures (default: beside the result)")
+    validate = commands.add_parser("validate", help="run validation cases and write the report")
+    validate.add_argument("--case", action="append", default=[], metavar="NAME", help="only this case; repeatable")
+    validate.add_argument("--list", action="store_true", help="list the cases and stop")
+    validate.add_argument("--quick", action="store_true", help="coarse meshes, about a minute")
+    validate.add_argument("--output", "-o", type=Path, default=Path("report"), help="folder of the report")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 done, 1 failed on the way or a case failed, 2 unusable input."""
+    options = parser().parse_args(arguments)
+    try:
+        return {"run": _run, "info": _info, "plot": _plot, "validate": _validate}[options.command](options)
+    except MudotError as error:
+        print(f"mudot: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mudot: interrupted; finished frames are kept, go on with --resume", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    from mudot.solvers import commands
+
+    solution = commands.run(options.problem, options.output, options.resume, options.overwrite)
+    return 0 if solution.status == "complete" else 1
+
+
+def _info(options: argparse.Namespace) -> int:
+    from mudot.solvers import commands
+
+    commands.info(options.result)
+    return 0
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from mudot.solvers import storage
+    from mudot.validation import figures
+
+    folder = options.output or options.result.resolve().parent
+    for path in figures.plot(storage.read(options.result), folder):
+        print(path)
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from mudot.validation import runner
+
+    cases = runner.chosen(options.case)
+    if options.list:
+        for case in cases:
+            print(f"{case.name:28s} {case.title}")
+        return 0
+    from mudot.validation import report
+
+    begin = time.perf_counter()
+    results = runner.run_cases(cases, options.quick, _say)
+    page = report.write(options.output, cases, results, options.quick, time.perf_counter() - begin)
+    passed = sum(result.passed for result in results)
+    print(f"{passed} of {len(results)} cases passed in {time.perf_counter() - begin:.0f} s; {page}")
+    return 0 if passed == len(results) else 1
+
+
+def _say(result: object) -> None:
+    from mudot.validation.runner import Result
+
+    assert isinstance(result, Result)
+    checks = result.outcome.checks
+    count = sum(check.passed for check in checks)
+    verdict = "passed" if result.passed else "FAILED"
+    print(f"  {verdict}  {result.case:28s} {count:3d} of {len(checks):3d} checks  {result.seconds:6.1f} s", flush=True)
+    if not result.passed:
+        for check in (check for check in checks if not check.passed):
+            print(f"          {check.claim}: {check.measured:.6g}, expected {check.tolerance}", flush=True)
+        if result.error:
+            print(result.error, file=sys.stderr)

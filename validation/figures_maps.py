@@ -1,0 +1,203 @@
+"""Densities over two axes: maps of a rectangle, slices and marginals of a density in space, with the target's contours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mudot.meshes.cartesian import Cartesian
+from mudot.validation.figures_profiles import axis_label, marginal
+from mudot.validation.figures_style import PAGE, chosen, density_colours, letter, new_figure, number, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+
+    from mudot.solvers.results import Result
+
+_TIMES = 6
+_PLANES = ((0, 1), (0, 2), (1, 2))
+_SHARES = (0.99, 0.9, 0.5)
+_ALIKE = 4.0
+"""Panels share a colour scale where their maxima differ by no more than this factor."""
+_CONTOURS = {"colors": "#0091d5", "linewidths": 0.7}
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Cell averages over two axes of a mesh, and the contours of the target to draw over them.
+
+    axes:   numbers of the two axes, horizontal first
+    values, target: shape (cells on the first axis, cells on the second)
+    levels: of the target's contours, increasing
+    title:  in mathtext
+    """
+
+    mesh: Cartesian
+    axes: tuple[int, int]
+    values: np.ndarray
+    target: np.ndarray
+    levels: tuple[float, ...]
+    title: str
+
+    @property
+    def stretch(self) -> float:
+        """Width of the rectangle over its height."""
+        width, height = (self.mesh.upper[k] - self.mesh.lower[k] for k in self.axes)
+        return width / height
+
+
+def maps_figure(result: Result) -> Figure:
+    """A density on a rectangle at up to six output times and its target, whose contours lie over all panels."""
+    mesh, target = result.mesh, result.target
+    levels = enclosing(target, mesh.volumes)
+    states = [(f"$t = {number(result.times[n])}$", result.density(n)) for n in chosen(result.committed, _TIMES)]
+    maps = [Map(mesh, (0, 1), values, target, levels, title) for title, values in [*states, (r"target $\pi$", target)]]
+    stretch = maps[0].stretch
+    columns = len(maps) if len(maps) <= 4 or stretch < 0.4 else -(-len(maps) // 2)
+    columns = min(columns, 2) if stretch > 2.5 else columns
+    rows = -(-len(maps) // columns)
+    with style():
+        figure = _figure(rows, columns, stretch)
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for panel in grid[len(maps) :]:
+            panel.remove()
+        panels = list(grid[: len(maps)])
+        _draw(figure, panels, maps, "density")
+        for n, panel in enumerate(panels):
+            panel.set_ylabel(panel.get_ylabel() if n % columns == 0 else "")
+            panel.set_xlabel(panel.get_xlabel() if n + columns >= len(maps) else "")
+            panel.tick_params(labelbottom=n + columns >= len(maps))
+        _contour_key(figure, maps)
+        letter(panels)
+    return figure
+
+
+def slices_figure(result: Result) -> Figure:
+    """A density in space at its first and last times, on the three planes through the mode of the last one."""
+    mesh, target = result.mesh, result.target
+    mode = [int(n) for n in np.unravel_index(int(np.argmax(result.density(-1))), mesh.shape)]
+    levels = enclosing(target, mesh.volumes)
+
+    def slice_of(time: str, density: np.ndarray, pair: tuple[int, int]) -> Map:
+        across = ({0, 1, 2} - set(pair)).pop()
+        values, under = (np.take(f, mode[across], axis=across) for f in (density, target))
+        place = f"{'xyz'[across]} = {number(float(mesh.centers[across][mode[across]]))}"
+        return Map(mesh, pair, values, under, levels, f"${time}$, ${place}$")
+
+    return _planes_figure(result, slice_of, "density")
+
+
+def marginal_maps_figure(result: Result) -> Figure:
+    """The marginals of a density in space on pairs of axes, at its first and last times."""
+    mesh = result.mesh
+
+    def marginal_of(time: str, density: np.ndarray, pair: tuple[int, int]) -> Map:
+        values, under = (marginal(mesh, f, pair) for f in (density, result.target))
+        levels = enclosing(under, np.multiply.outer(*(mesh.widths[k] for k in pair)))
+        return Map(mesh, pair, values, under, levels, f"${time}$")
+
+    return _planes_figure(result, marginal_of, "marginal density")
+
+
+def _planes_figure(
+    result: Result, map_of: Callable[[str, np.ndarray, tuple[int, int]], Map], quantity: str
+) -> Figure:
+    """One row of three panels for the first frame and one for the last; every row has its own colour scale."""
+    shown = chosen(result.committed, 2)
+    rows = []
+    for n in shown:
+        density = result.density(n)
+        rows.append([map_of(f"t = {number(result.times[n])}", density, pair) for pair in _PLANES])
+    with style():
+        figure = _figure(len(rows), 3, float(np.mean([m.stretch for m in rows[0]])))
+        grid = figure.subplots(len(rows), 3, squeeze=False)
+        for panels, maps in zip(grid, rows, strict=True):
+            _draw(figure, list(panels), maps, quantity)
+        _contour_key(figure, rows[0])
+        letter(grid.flat)
+    return figure
+
+
+def enclosing(density: np.ndarray, volumes: np.ndarray) -> tuple[float, ...]:
+    """Levels above which a density has 99, 90 and 50 % of its mass, increasing; fewer where they coincide.
+
+    >>> enclosing(np.array([4.0, 3.0, 2.0, 1.0]), np.ones(4))
+    (1.0, 3.0)
+    """
+    order = np.argsort(density, axis=None)[::-1]
+    shares = np.cumsum((density * volumes).ravel()[order])
+    places = [np.searchsorted(shares, share * shares[-1]) for share in _SHARES]
+    return tuple(sorted({float(density.ravel()[order[min(p, order.size - 1)]]) for p in places}))
+
+
+def _figure(rows: int, columns: int, stretch: float) -> Figure:
+    """A figure that fits panels of one shape."""
+    width = min(PAGE, 1.75 * columns + 1.0)
+    height = (width - 1.0) / columns / min(max(stretch, 0.2), 5.0)
+    return new_figure(width, rows * (height + 0.3) + 0.5, "compressed")
+
+
+def _draw(figure: Figure, panels: list[Axes], maps: Sequence[Map], quantity: str) -> None:
+    """Maps with one colour scale, or each with its own where one would hide the flat ones; its maximum is then stated."""
+    tops = [float(m.values.max()) for m in maps]
+    shared = max(tops) <= _ALIKE * min(tops)
+    for panel, entry, top in zip(panels, maps, tops, strict=True):
+        limit = max(tops) if shared else top
+        image = _draw_map(panel, entry, limit if limit > 0 else 1.0, shared)
+    bar = figure.colorbar(image, ax=panels, aspect=18 * max(1, len(panels) // 4), pad=0.02)
+    if shared:
+        bar.set_label(quantity)
+    else:
+        bar.set_label(f"{quantity} / panel maximum")
+    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+
+
+def _draw_map(panel: Axes, entry: Map, top: float, shared: bool) -> QuadMesh:
+    first, second = entry.axes
+    scaled = entry.values if shared else entry.values / top
+    image = panel.pcolormesh(
+        entry.mesh.edges[first],
+        entry.mesh.edges[second],
+        scaled.T,
+        cmap=density_colours(),
+        vmin=0.0,
+        vmax=top if shared else 1.0,
+        rasterized=True,
+    )
+    _draw_contours(panel, entry)
+    panel.set_title(entry.title if shared else f"{entry.title}, max ${number(top, 3)}$")
+    panel.set_xlabel(axis_label(entry.mesh, first))
+    panel.set_ylabel(axis_label(entry.mesh, second))
+    panel.locator_params(nbins=5, steps=[1, 2, 5, 10])
+    panel.set_xlim(entry.mesh.lower[first], entry.mesh.upper[first])
+    panel.set_ylim(entry.mesh.lower[second], entry.mesh.upper[second])
+    if 0.2 <= entry.stretch <= 5.0:
+        panel.set_aspect("equal")
+    return image
+
+
+def _draw_contours(panel: Axes, entry: Map) -> None:
+    """Contours up to the boundary: one more row of cells on every side, copies at walls, neighbours over a seam."""
+    values, places = entry.target, []
+    for position, axis in enumerate(entry.axes):
+        pad = [(1, 1) if k == position else (0, 0) for k in range(2)]
+        values = np.pad(values, pad, "wrap" if entry.mesh.boundary[axis] == "periodic" else "edge")
+        centers, widths = entry.mesh.centers[axis], entry.mesh.widths[axis]
+        places.append(np.concatenate([[centers[0] - widths[0]], centers, [centers[-1] + widths[-1]]]))
+    levels = [level for level in entry.levels if values.min() < level < values.max()]
+    if levels:
+        panel.contour(*places, values.T, levels=levels, **_CONTOURS)
+
+
+def _contour_key(figure: Figure, maps: Sequence[Map]) -> None:
+    from matplotlib.lines import Line2D
+
+    if any(len(m.levels) == len(_SHARES) for m in maps):
+        line = Line2D([], [], color=_CONTOURS["colors"], linewidth=_CONTOURS["linewidths"])
+        text = r"target $\pi$: regions of highest density with 50, 90 and 99 % of its mass"
+        figure.legend([line], [text], loc="outside lower center")

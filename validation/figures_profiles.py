@@ -1,0 +1,117 @@
+"""Densities over one axis: curves on a linear and on a log axis, coloured by time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mudot.meshes.cartesian import Cartesian
+from mudot.validation.figures_style import PAGE, chosen, letter, log_axis, new_figure, number, ramp, span, style, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mudot.solvers.results import Result
+
+_CURVES = 8
+_FINE = 160
+"""From so many cells on an axis, a step is about as thin as the line that draws it."""
+_DECADES = 30
+
+
+def profiles_figure(result: Result) -> Figure:
+    """A density on a line at up to eight output times, with the target, on a linear and on a log axis."""
+    shown = chosen(result.committed, _CURVES)
+    densities = [result.density(n) for n in shown]
+    with style():
+        figure = new_figure(PAGE, 2.5)
+        panels = figure.subplots(1, 2)
+        for panel, log in zip(panels, (False, True), strict=True):
+            _profiles(panel, result.mesh, 0, densities, result.target, log)
+            panel.set_ylabel(r"density $\mu_t$")
+        panels[0].legend(loc="best")
+        _time_key(figure, list(panels), result.times[shown])
+        letter(panels)
+    return figure
+
+
+def marginal_profiles_figure(result: Result) -> Figure:
+    """The marginals over every single axis at up to eight output times, with the target's: linear above, log below."""
+    mesh, shown = result.mesh, chosen(result.committed, _CURVES)
+    marginals = [_marginals(mesh, result.density(n)) for n in shown]
+    targets = _marginals(mesh, result.target)
+    with style():
+        figure = new_figure(PAGE, 3.9)
+        panels = figure.subplots(2, mesh.dimension, sharex="col", squeeze=False)
+        for (row, axis), panel in np.ndenumerate(panels):
+            _profiles(panel, mesh, axis, [m[axis] for m in marginals], targets[axis], log=row == 1)
+            panel.set_ylabel(f"marginal in ${'xyz'[axis]}$")
+            panel.label_outer()
+            panel.yaxis.set_tick_params(labelleft=True)
+            panel.set_ylabel(f"marginal in ${'xyz'[axis]}$")
+        panels[0, 0].legend(loc="best")
+        _time_key(figure, list(panels.flat), result.times[shown])
+        letter(panels.flat)
+    return figure
+
+
+def marginal(mesh: Cartesian, density: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The density of the marginal on some axes (increasing): cell averages, integrated over all other axes.
+
+    >>> marginal(Cartesian((2, 4), (0, 0), (1, 2)), np.ones((2, 4)), (0,))
+    array([2., 2.])
+    """
+    for axis in reversed(range(mesh.dimension)):
+        if axis not in axes:
+            density = np.tensordot(density, mesh.widths[axis], (axis, 0))
+    return density
+
+
+def axis_label(mesh: Cartesian, axis: int) -> str:
+    """Name of an axis, with a word where it is periodic."""
+    return f"${'xyz'[axis]}$" + (" (periodic)" if mesh.boundary[axis] == "periodic" else "")
+
+
+def _marginals(mesh: Cartesian, density: np.ndarray) -> list[np.ndarray]:
+    return [marginal(mesh, density, (axis,)) for axis in range(mesh.dimension)]
+
+
+def _profiles(
+    panel: Axes, mesh: Cartesian, axis: int, curves: Sequence[np.ndarray], target: np.ndarray, log: bool
+) -> None:
+    """Curves over one axis of the mesh, the target last."""
+    for curve, colour in zip(curves, ramp(len(curves)), strict=True):
+        panel.plot(*_steps(mesh, axis, visible(curve, log)), color=colour)
+    dashes = {"color": "black", "linewidth": 0.9, "dashes": (4, 2)}
+    panel.plot(*_steps(mesh, axis, visible(target, log)), label=r"target $\pi$", **dashes)
+    panel.set_xlim(mesh.lower[axis], mesh.upper[axis])
+    panel.set_xlabel(axis_label(mesh, axis))
+    limits = span([*curves, target], _DECADES)
+    if log and limits:
+        log_axis(panel, "y", limits)
+    elif not log:
+        panel.set_ylim(bottom=0)
+
+
+def _steps(mesh: Cartesian, axis: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A curve of cell averages: constant on every cell, or through the centres where cells are fine."""
+    if values.size > _FINE:
+        return mesh.centers[axis], values
+    return np.repeat(mesh.edges[axis], 2)[1:-1], np.repeat(values, 2)
+
+
+def _time_key(figure: Figure, panels: list[Axes], times: np.ndarray) -> None:
+    """One block of colour per curve with its time: honest for unequal spacing, where a continuous bar is not."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    count = len(times)
+    blocks = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(ramp(count)))
+    bar = figure.colorbar(blocks, ax=panels, ticks=range(count), aspect=22, pad=0.015)
+    bar.ax.set_yticklabels([f"${number(t)}$" for t in times])
+    bar.ax.tick_params(length=0)
+    bar.ax.minorticks_off()
+    bar.set_label("time $t$")

@@ -1,0 +1,104 @@
+"""What a validation case is, and what it finds: verdicts against stated tolerances, tables, and curves to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["at most", "at least", "within"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One verdict: a measured number against a bound.
+
+    kind: 'at most' and 'at least' compare `measured` with `bound`; 'within' asks |measured - expected| <= bound
+    """
+
+    claim: str
+    measured: float
+    bound: float
+    kind: Kind = "at most"
+    expected: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """The verdict; NaN never passes.
+
+        >>> Check("order", 1.98, 0.1, "within", 2.0).passed, Check("error", float("nan"), 1.0).passed
+        (True, False)
+        """
+        if self.kind == "at most":
+            return self.measured <= self.bound
+        if self.kind == "at least":
+            return self.measured >= self.bound
+        return abs(self.measured - self.expected) <= self.bound
+
+    @property
+    def tolerance(self) -> str:
+        """The bound in words."""
+        if self.kind == "within":
+            return f"{self.expected:.6g} ± {self.bound:.2g}"
+        return f"{'≤' if self.kind == 'at most' else '≥'} {self.bound:.3g}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text and numbers; floats are shown to four digits."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A labelled curve; `slope` draws a reference line of that order beside it; `exact` draws it as the truth."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    slope: float | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Curves in one pair of axes."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    series: tuple[Series, ...]
+    logx: bool = False
+    logy: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a case found."""
+
+    checks: list[Check] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed, and there was one."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim with its source, and the computation that tests it.
+
+    run: called with `quick` (coarse meshes, the same tolerances on orders) and returning the outcome
+    """
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    setup: str
+    run: Callable[[bool], Outcome]

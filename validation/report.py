@@ -1,0 +1,95 @@
+"""The report: one HTML page that stands alone, and the same numbers as JSON."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy
+import scipy
+from mudot.validation.figures import curves_figure
+
+from mudot.meshes.version import __version__
+from mudot.validation.outcome import Case, Plot
+from mudot.validation.runner import Result
+
+
+def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick: bool, seconds: float) -> Path:
+    """Write `index.html`, `results.json` and the figures as PNG files into a folder; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = _facts(results, quick, seconds)
+    entries = [_entry(folder, case, result, quick) for case, result in zip(cases, results, strict=True)]
+    (folder / "results.json").write_text(json.dumps(_plain(facts, cases, results), indent=1) + "\n")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mudot.validation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = _number
+    page = folder / "index.html"
+    page.write_text(environment.get_template("report.html").render(facts=facts, entries=entries))
+    return page
+
+
+def _facts(results: Sequence[Result], quick: bool, seconds: float) -> dict[str, Any]:
+    return {
+        "passed": sum(result.passed for result in results),
+        "total": len(results),
+        "checks": sum(len(result.outcome.checks) for result in results),
+        "quick": quick,
+        "seconds": seconds,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "versions": f"mudot {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}, "
+        f"SciPy {scipy.__version__}",
+        "machine": f"{platform.machine()}, {platform.system()}",
+    }
+
+
+def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, Any]:
+    images = []
+    for number, plot in enumerate(result.outcome.plots):
+        picture = _png(plot)
+        (folder / f"{case.name}-{number + 1}.png").write_bytes(picture)
+        images.append({"title": plot.title, "data": base64.b64encode(picture).decode()})
+    command = f"mudot validate --case {case.name}" + (" --quick" if quick else "")
+    return {"case": case, "result": result, "images": images, "command": command}
+
+
+def _png(plot: Plot) -> bytes:
+    buffer = io.BytesIO()
+    curves_figure(plot).savefig(buffer, format="png", dpi=160)
+    return buffer.getvalue()
+
+
+def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Result]) -> dict[str, Any]:
+    entries = []
+    for case, result in zip(cases, results, strict=True):
+        checks = [
+            {**dataclasses.asdict(check), "tolerance": check.tolerance, "passed": check.passed}
+            for check in result.outcome.checks
+        ]
+        entries.append(
+            {
+                "name": case.name,
+                "claim": case.claim,
+                "source": case.source,
+                "passed": result.passed,
+                "seconds": round(result.seconds, 2),
+                "error": result.error,
+                "checks": checks,
+                "tables": [dataclasses.asdict(table) for table in result.outcome.tables],
+                "plots": [dataclasses.asdict(plot) for plot in result.outcome.plots],
+            }
+        )
+    return {**facts, "cases": entries}
+
+
+def _number(value: object) -> str:
+    """Four digits for floats, everything else as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

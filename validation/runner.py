@@ -1,0 +1,69 @@
+"""Run validation cases side by side and keep what they find."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from mudot.meshes.errors import MudotError
+from mudot.solvers.messages import listed, suggestion
+from mudot.validation.cases import CASES
+from mudot.validation.outcome import Case, Check, Outcome
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case: its outcome, the seconds it took, and the traceback if it broke."""
+
+    case: str
+    outcome: Outcome
+    seconds: float
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran and every check passed."""
+        return not self.error and self.outcome.passed
+
+
+def chosen(names: Sequence[str]) -> list[Case]:
+    """The cases of these names, all for none. Raises MudotError for an unknown name."""
+    known = {case.name: case for case in CASES}
+    for name in names:
+        if name not in known:
+            raise MudotError(f"--case: no case {name!r}{suggestion(name, known)}; cases: {listed(list(known))}")
+    return [known[name] for name in names] if names else list(CASES)
+
+
+def run_case(name: str, quick: bool) -> Result:
+    """Run one case. A case that breaks is a failed case with its traceback."""
+    case = next(case for case in CASES if case.name == name)
+    begin = time.perf_counter()
+    try:
+        outcome, error = case.run(quick), ""
+    except Exception:
+        outcome, error = Outcome([Check("the case runs", 1.0, 0.0)]), traceback.format_exc()
+    return Result(name, outcome, time.perf_counter() - begin, error)
+
+
+def run_cases(
+    cases: Sequence[Case], quick: bool, report: Callable[[Result], None], workers: int | None = None
+) -> list[Result]:
+    """Run cases, independent ones side by side, and report each as it ends; results come in the order of the cases."""
+    count = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
+    done: dict[str, Result] = {}
+    # Long cases first: the last processor is not left alone with one.
+    queue = sorted((case.name for case in cases), key=lambda name: name not in _LONG)
+    with ProcessPoolExecutor(max_workers=max(1, min(count, len(queue)))) as pool:
+        for future in as_completed([pool.submit(run_case, name, quick) for name in queue]):
+            result = future.result()
+            done[result.case] = result
+            report(result)
+    return [done[case.name] for case in cases]
+
+
+_LONG = ("three-dimensions", "ornstein-uhlenbeck-3d", "spherical-wfr-3d", "ornstein-uhlenbeck-2d", "wfr-2d")
