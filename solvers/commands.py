@@ -16,10 +16,11 @@ from mudot.solvers.problem import Problem, build
 from mudot.solvers.resources import Needs, needs
 
 
-def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool = False) -> Solution:
-    """Solve the problem of a file and write the result, announcing on standard output what it needs and what came of it.
+def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool = False) -> bool:
+    """Solve the problem of a file and write the result; standard output says what it needs and what came of it.
 
-    Raises MudotError, before anything is written, for input that cannot be used and for runs that cannot fit.
+    Returns whether the run is complete. Raises MudotError, before anything is written, for input that cannot be used
+    and for runs that cannot fit.
     """
     inputs = read(problem_file)
     _check_output(output, resume, overwrite)
@@ -28,25 +29,38 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
     demand.check()
     problem = build(inputs)
     flow = problem.flow()
-    print(f"  mesh      {problem.mesh!r}\n  flow      {_in_words(problem)}\n  method    {flow.method.description}", flush=True)
+    print(f"  mesh      {problem.mesh!r}\n  flow      {_in_words(problem)}")
+    print(f"  method    {flow.method.description}", flush=True)
+    restart = None
     if resume and output.exists():
+        if storage.read(output).status == "complete":
+            print(f"  complete  already; {output} holds every frame")
+            return True
         trajectory, restart = storage.FileTrajectory.resume(output, problem.text)
         print(f"  resume    from t = {restart.time:g}" if restart else "  resume    from the start", flush=True)
     else:
-        restart = None
-        trajectory = storage.FileTrajectory.create(
-            output,
-            problem.mesh,
-            problem.times,
-            problem.target,
-            problem.geometry.parts,
-            attributes=_attributes(problem, flow.method.description),
-            overwrite=overwrite,
-        )
+        trajectory = _create(output, problem, flow.method.description, overwrite)
     with _progress(problem.times[-1], restart.time if restart else 0.0) as observer:
         solution = solve(flow, problem.start, problem.times, problem.rtol, trajectory, restart, observer)
     _report(output, solution)
-    return solution
+    return solution.status == "complete"
+
+
+def _create(output: Path, problem: Problem, method: str, overwrite: bool) -> storage.FileTrajectory:
+    attributes: dict[str, str | int | float] = {
+        "title": problem.title,
+        "problem": problem.text,
+        "energy_name": problem.energy,
+        "geometry": str(problem.geometry),
+        "method": method,
+        "vacuum": problem.vacuum,
+        "rtol": problem.rtol,
+        "device": "cpu",
+    }
+    parts = problem.geometry.parts
+    return storage.FileTrajectory.create(
+        output, problem.mesh, problem.times, problem.target, parts, attributes=attributes, overwrite=overwrite
+    )
 
 
 def _check_output(output: Path, resume: bool, overwrite: bool) -> None:
@@ -63,18 +77,6 @@ def _needs(inputs: Inputs, output: Path) -> Needs:
         size *= n
     disk = storage.disk_bytes(size, len(inputs.time.times()))
     return needs(cells, "wasserstein" in inputs.geometry.name, float(disk), output.parent)
-
-
-def _attributes(problem: Problem, method: str) -> dict[str, str | int | float]:
-    return {
-        "title": problem.title,
-        "problem": problem.text,
-        "energy_name": problem.energy,
-        "method": method,
-        "vacuum": problem.vacuum,
-        "rtol": problem.rtol,
-        "device": "cpu",
-    }
 
 
 def _in_words(problem: Problem) -> str:
@@ -99,7 +101,8 @@ def _progress(stop: float, start: float) -> Iterator[Observer | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("run", total=stop, completed=start)
+        task = bar.add_task("run", total=stop)
+        bar.update(task, completed=start)
         yield lambda time: bar.update(task, completed=time)
 
 
@@ -120,20 +123,20 @@ def info(path: Path) -> None:
     from rich.table import Table
 
     result = storage.read(path)
-    console = Console(soft_wrap=True)
+    console = Console(width=160, highlight=False, markup=False)
     mesh, attributes = result.mesh, result.attributes
-    console.print(f"{path}: {attributes.get('title') or 'untitled'}", highlight=False)
-    console.print(f"status    {result.status}; {result.committed} of {len(result.times)} frames", highlight=False)
-    console.print(f"mesh      {mesh!r}", highlight=False)
+    console.print(f"{path}: {attributes.get('title') or 'untitled'}")
+    console.print(f"status    {result.status}; {result.committed} of {len(result.times)} frames")
+    console.print(f"mesh      {mesh!r}")
     for axis, boundary in zip("xyz", mesh.boundary, strict=False):
-        console.print(f"          {axis}: {IN_WORDS[boundary]}", highlight=False)
-    for key in ("energy_name", "method", "vacuum", "rtol", "device", "wall_time"):
+        console.print(f"          {axis}: {IN_WORDS[boundary]}")
+    for key in ("energy_name", "geometry", "method", "vacuum", "rtol", "device", "wall_time"):
         if key in attributes:
-            console.print(f"{key.removesuffix('_name'):9s} {attributes[key]}", highlight=False)
+            console.print(f"{key.removesuffix('_name'):9s} {attributes[key]}")
     versions = ", ".join(f"{k.removesuffix('_version')} {v}" for k, v in attributes.items() if k.endswith("_version"))
-    console.print(f"versions  {versions}", highlight=False)
-    console.print("error     no error estimate is stored in this file", highlight=False)
-    table = Table("t", "mass", "minimum", "energy", "dissipation", "balance", *_part_titles(result.parts))
+    console.print(f"versions  {versions}")
+    console.print("error     no error estimate is stored in this file")
+    table = Table("t", "mass", "minimum", "energy", "dissipation", "balance", *_part_titles(result.parts), box=None)
     for n in range(result.committed):
         parts = [f"{r + s:.6g}" for r, s in zip(result.rate[n], result.slope[n], strict=True)]
         numbers = (result.mass[n], result.minimum[n], result.energy[n], result.dissipation[n], result.balance[n])

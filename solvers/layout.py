@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 import scipy
 
@@ -41,26 +43,20 @@ _SHORT = 4096
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """What a result file says before its first frame.
-
-    outputs:    planned output times
-    places:     offset in bytes of the first frame's entry of every variable, and of the status and the wall time
-    """
+    """What a result file says before its first frame; `outputs` are the planned output times."""
 
     mesh: Cartesian
     parts: tuple[str, ...]
     outputs: np.ndarray
     target: np.ndarray
     attributes: dict[str, Attribute]
-    places: dict[str, int]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file open for reading. Raises MudotError where it is missing or cannot be read."""
     try:
-        # HDF5 would lock the file and so shut out the process that writes it.
-        with h5py.File(path, "r", locking=False) as file:
+        with h5py.File(path, "r") as file:
             yield file
     except FileNotFoundError:
         raise MudotError(f"{path}: expected a result file, found none") from None
@@ -86,11 +82,18 @@ def header(file: h5py.File) -> Header:
         outputs=file["output_time"][...],
         target=file["target"][...],
         attributes=attributes,
-        places={
-            **{name: int(attributes[f"{name}_place"]) for name in ("status", "wall_time")},
-            **{name: int(file[name].id.get_offset()) for name in VARIABLES},
-        },
     )
+
+
+def places(file: h5py.File) -> dict[str, int]:
+    """Offsets in bytes of the first frame's entry of every variable, of the status and of the wall time.
+
+    Raises MudotError for a file that was packed.
+    """
+    offsets = {name: file[name].id.get_offset() for name in VARIABLES}
+    if None in offsets.values():
+        raise MudotError(f"{file.filename}: was packed by another program; it can be read but not resumed")
+    return {**offsets, **{name: int(file.attrs[f"{name}_place"]) for name in ("status", "wall_time")}}
 
 
 def _plain(value: str | bytes | np.generic) -> Attribute:
@@ -105,6 +108,39 @@ def notes(status: str, wall_time: float) -> dict[str, np.ndarray]:
     return {"wall_time": np.array(wall_time, dtype="<f8"), "status": _fixed(status, _STATUS)}
 
 
+class _Deferring(FileIO):
+    """A file that raises its first error when it is left: HDF5 crashes the process after an error amid its own work."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """All of the data, or as much as the disk takes; never an error."""
+        rest = memoryview(data).cast("B")
+        size = rest.nbytes
+        try:
+            while rest:
+                rest = rest[super().write(rest) :]
+        except OSError as reason:
+            self.error = self.error or reason
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """To the size, where the disk allows; never an error."""
+        try:
+            return super().truncate(size)
+        except OSError as reason:
+            self.error = self.error or reason
+            return size or 0
+
+    def __exit__(self, *reason: object) -> None:
+        try:
+            os.fsync(self.fileno())
+        finally:
+            self.close()
+        if self.error is not None:
+            raise self.error
+
+
 def lay_out(
     path: Path,
     mesh: Cartesian,
@@ -113,11 +149,11 @@ def lay_out(
     parts: Sequence[str],
     attributes: Mapping[str, Attribute],
 ) -> None:
-    """The whole file, with NaN for every number to come."""
+    """The whole file on the disk, with NaN for every number to come. Raises OSError."""
     axes = tuple("xyz"[: mesh.dimension])
     own = {"Conventions": "CF-1.8", "format": FORMAT, "run": uuid.uuid4().hex, "boundary": ", ".join(mesh.boundary)}
     # Newer layouts mark a file that is open for writing, and plain readers refuse it after a crash.
-    with h5py.File(path, "w", libver=("earliest", "v108"), locking=False) as file:
+    with _Deferring(path, "w+") as raw, h5py.File(raw, "w", libver=("earliest", "v108")) as file:
         for name, value in {"problem": "", **attributes, **_VERSIONS, **own}.items():
             file.attrs[name] = _stored(value)
         _lay_out_notes(file, path)

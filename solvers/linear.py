@@ -48,11 +48,16 @@ def conjugate_gradients(
     z = inverse * residual
     direction = z
     rho = float((weight * residual * z).sum())
-    for iteration in range(limit):
+    for iteration in range(limit + 1):
         if rho <= enough:
             return LinearSolution(x, (rho / scale) ** 0.5, iteration)
+        if iteration == limit:
+            break
         image = apply(direction)
-        step = rho / float((weight * direction * image).sum())
+        curvature = float((weight * direction * image).sum())
+        if not curvature > 0:  # what is left of the residual lies in the kernel
+            break
+        step = rho / curvature
         x = x + step * direction
         residual = residual - step * image
         z = inverse * residual
@@ -60,4 +65,6 @@ def conjugate_gradients(
         direction = z + (new / rho) * direction
         rho = new
     reached = (rho / scale) ** 0.5
-    raise NotConverged(f"conjugate gradients: residual {reached:.1e} after {limit} iterations, needed {tolerance:.1e}")
+    raise NotConverged(
+        f"conjugate gradients: residual {reached:.1e} after {iteration} iterations, needed {tolerance:.1e}"
+    )

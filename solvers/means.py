@@ -30,7 +30,7 @@ def _logarithmic_mean(a: Array, b: Array) -> Array:
     logarithm = xp.log1p(gap / xp.maximum(xp.maximum(low, high / _HUGE_RATIO), _TINY))
     apart = logarithm > 0
     mean = xp.where(apart, gap / xp.where(apart, logarithm, 1.0), high)
-    far = low < high / _HUGE_RATIO
+    far = (low < high / _HUGE_RATIO) | ((low < _TINY) & apart)
     return xp.where(far, _far_mean(low, high, far), mean) if bool(xp.any(far)) else mean
 
 

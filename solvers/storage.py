@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.frames import Frame
-from mudot.solvers.layout import RESERVED, Attribute, header, lay_out, notes, opened, why
+from mudot.solvers.layout import RESERVED, Attribute, header, lay_out, notes, opened, places, why
 from mudot.solvers.records import as_bytes, record_of
 from mudot.solvers.restart import RestartFiles, sync_folder
 from mudot.solvers.results import Result, disk_bytes, read
@@ -48,9 +48,9 @@ class FileTrajectory:
 
     def __init__(self, path: Path, interval: float) -> None:
         with opened(path) as file:
-            head = header(file)
+            head, self._places = header(file), places(file)
         self.path = path
-        self._places, self._outputs = head.places, head.outputs
+        self._outputs = head.outputs
         self._cells, self._parts = head.mesh.shape, len(head.parts)
         self._restarts = RestartFiles(path, str(head.attributes["run"]), self._cells, self._parts)
         wall_time = float(head.attributes["wall_time"])
@@ -61,9 +61,9 @@ class FileTrajectory:
         with _writing(path):
             self._file = FileIO(path, "r+")
             for name, value in notes(str(head.attributes["status"]), wall_time).items():
-                self._file.seek(head.places[name])
+                self._file.seek(self._places[name])
                 if self._file.read(value.nbytes) != value.tobytes():
-                    raise MudotError(f"{path}: was rewritten by another program; it can be read but not resumed")
+                    raise MudotError(f"{path}: was rewritten by another program or is open in this one; close it")
 
     @classmethod
     def create(
@@ -93,8 +93,6 @@ class FileTrajectory:
         with _writing(path):
             try:
                 lay_out(fresh, mesh, outputs, target, parts, attributes or {})
-                with fresh.open("rb") as file:
-                    os.fsync(file.fileno())
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
@@ -141,14 +139,15 @@ class FileTrajectory:
             if time.monotonic() >= self._due:
                 self._secure(None)
 
-    def checkpoint(self, frame: Frame) -> None:
+    def checkpoint(self, frame: Callable[[], Frame]) -> None:
         """Write a restart file, unless the last one is younger than `interval` or was slow to write."""
         if time.monotonic() < self._due:
             return
-        self._check_shape(frame)
+        state = frame()
+        self._check_shape(state)
         with _writing(self.path):
             self._check_owner()
-            self._secure(frame)
+            self._secure(state)
 
     def finish(self, status: str) -> None:
         """Note `complete` (then the restart files go) or `failed: why`, and close the file."""

@@ -87,8 +87,8 @@ def test_restart_on_the_device_gives_the_same_bits(name: str) -> None:
     class Recording(MemoryTrajectory):
         """Keeps the states between outputs too."""
 
-        def checkpoint(self, frame: Frame) -> None:
-            saved.append(frame)
+        def checkpoint(self, frame: Callable[[], Frame]) -> None:
+            saved.append(frame())
 
     case, saved = CASES[name], list[Frame]()
     start = device.to_device(case.start())

@@ -70,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from mudot.solvers import commands
 
-    solution = commands.run(options.problem, options.output, options.resume, options.overwrite)
-    return 0 if solution.status == "complete" else 1
+    return 0 if commands.run(options.problem, options.output, options.resume, options.overwrite) else 1
 
 
 def _info(options: argparse.Namespace) -> int:

@@ -59,7 +59,8 @@ def _energy(panel: Axes, result: Result) -> None:
     finite = result.energy[np.isfinite(result.energy) & (result.energy > 0)]
     log = bool(finite.size) and float(finite.max()) > _FALL * float(finite.min())
     _series(panel, result, result.energy, 0, r"energy $F(\mu_t)$", log)
-    _series(panel, result, result.dissipation, 1, r"dissipation $\int_0^t (R + R^*)\,\mathrm{d}s$", log)
+    if np.isfinite(result.dissipation[-1]):
+        _series(panel, result, result.dissipation, 1, "dissipation $D_t$", log)
     _vertical(panel, [result.energy, result.dissipation], log)
     panel.set_ylabel("energy")
     _key(panel)
@@ -80,13 +81,19 @@ def _balance(panel: Axes, result: Result) -> None:
     if not first > 0:
         _say(panel, r"not defined: $F(\mu_0)$ is " + ("0" if first <= 0 else "not finite"))
         return
-    relative = np.abs(visible(result.balance)) / first
-    rtol = result.attributes.get("rtol")
-    lines = [np.array([float(rtol)])] if rtol is not None else []
-    _deviations(panel, result, relative, lines)
-    if rtol is not None:
-        panel.axhline(float(rtol), color=QUIET, linewidth=0.8, dashes=(4, 2))
-        panel.annotate("rtol", (1, float(rtol)), (-2, -2), panel.get_yaxis_transform(), "offset points", ha="right", va="top", color=QUIET, fontsize=7.5)
+    rtol = float(result.attributes.get("rtol", "nan"))
+    if _deviations(panel, result, np.abs(visible(result.balance)) / first, rtol):
+        panel.axhline(rtol, color=QUIET, linewidth=0.8, dashes=(4, 2))
+        panel.text(
+            0.98,
+            rtol,
+            "rtol",
+            transform=panel.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            color=QUIET,
+            fontsize=7.5,
+        )
 
 
 def _mass(panel: Axes, result: Result) -> None:
@@ -94,23 +101,25 @@ def _mass(panel: Axes, result: Result) -> None:
     deviations = np.abs(result.mass / first - 1) if first > 0 else np.full(result.mass.shape, np.inf)
     if deviations.max() <= _KEPT:
         panel.set_ylabel("|mass / first mass − 1|")
-        _deviations(panel, result, deviations, [])
+        _deviations(panel, result, deviations)
         return
     _series(panel, result, result.mass, 0, r"$\mu_t$", log=False)
-    panel.axhline(integrate(result.mesh, result.target), color="black", linewidth=0.9, dashes=(4, 2), label=r"target $\pi$")
+    panel.axhline(
+        integrate(result.mesh, result.target), color="black", linewidth=0.9, dashes=(4, 2), label=r"target $\pi$"
+    )
     panel.set_ylabel("mass")
     _key(panel)
 
 
-def _deviations(panel: Axes, result: Result, values: np.ndarray, lines: list[np.ndarray]) -> None:
-    limits = span([values, *lines], _DECADES)
-    if limits is None:
+def _deviations(panel: Axes, result: Result, values: np.ndarray, level: float = np.nan) -> bool:
+    """Draw values on a log axis that reaches `level`. False: they are all zero, which is then said."""
+    limits = span([values, np.array([level])], _DECADES)
+    if limits is None or not np.any(values > 0):
         _say(panel, "exactly 0 at every output")
-        return
+        return False
     _series(panel, result, values, 0, "", log=True)
     log_axis(panel, "y", limits)
-    if not np.any(visible(values, log=True) > 0):
-        _say(panel, "exactly 0 at every output")
+    return bool(np.isfinite(level))
 
 
 def _series(panel: Axes, result: Result, values: np.ndarray, style_number: int, label: str, log: bool) -> None:
@@ -122,7 +131,6 @@ def _series(panel: Axes, result: Result, values: np.ndarray, style_number: int, 
         color=COLOURS[style_number],
         marker=MARKERS[style_number] if lone else marker,
         label=label,
-        clip_on=log,
     )
 
 
@@ -131,7 +139,8 @@ def _vertical(panel: Axes, values: list[np.ndarray], log: bool) -> None:
     if log and limits:
         log_axis(panel, "y", limits)
     elif limits:
-        panel.set_ylim(0, 1.08 * max(float(v[np.isfinite(v)].max()) for v in values))
+        top = max(float(v[np.isfinite(v)].max(initial=0.0)) for v in values)
+        panel.set_ylim(-0.04 * top, 1.08 * top)
 
 
 def _key(panel: Axes) -> None:
@@ -140,4 +149,4 @@ def _key(panel: Axes) -> None:
 
 def _say(panel: Axes, text: str) -> None:
     panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color=QUIET)
-    panel.set_yticks([])
+    panel.tick_params(axis="y", which="both", left=False, labelleft=False)

@@ -1,16 +1,25 @@
-"""Densities over two axes: maps of a rectangle, slices and marginals of a density in space, with the target's contours."""
+"""Densities over two axes with contours of the target: maps of a rectangle, slices and marginals in space."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
-from mudot.validation.figures_profiles import axis_label, marginal
-from mudot.validation.figures_style import PAGE, chosen, density_colours, letter, new_figure, number, style
+from mudot.validation.figures_profiles import marginal
+from mudot.validation.figures_style import (
+    PAGE,
+    chosen,
+    density_colours,
+    fit_height,
+    letter,
+    new_figure,
+    number,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +33,7 @@ _PLANES = ((0, 1), (0, 2), (1, 2))
 _SHARES = (0.99, 0.9, 0.5)
 _ALIKE = 4.0
 """Panels share a colour scale where their maxima differ by no more than this factor."""
-_CONTOURS = {"colors": "#0091d5", "linewidths": 0.7}
+_CONTOURS: dict[str, Any] = {"colors": "#0091d5", "linewidths": 0.7}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +65,23 @@ def maps_figure(result: Result) -> Figure:
     mesh, target = result.mesh, result.target
     levels = enclosing(target, mesh.volumes)
     states = [(f"$t = {number(result.times[n])}$", result.density(n)) for n in chosen(result.committed, _TIMES)]
-    maps = [Map(mesh, (0, 1), values, target, levels, title) for title, values in [*states, (r"target $\pi$", target)]]
+    maps = [
+        Map(mesh, (0, 1), values, target, levels, title) for title, values in [*states, (r"target $\pi$", target)]
+    ]
     stretch = maps[0].stretch
-    columns = len(maps) if len(maps) <= 4 or stretch < 0.4 else -(-len(maps) // 2)
-    columns = min(columns, 2) if stretch > 2.5 else columns
+    columns = len(maps) if len(maps) <= 5 or stretch < 0.4 else -(-len(maps) // 2)
+    columns = min(columns, 2) if stretch > 2 else columns
     rows = -(-len(maps) // columns)
     with style():
         figure = _figure(rows, columns, stretch)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-        for panel in grid[len(maps) :]:
-            panel.remove()
-        panels = list(grid[: len(maps)])
+        panels, spare = list(grid[: len(maps)]), list(grid[len(maps) :])
         _draw(figure, panels, maps, "density")
-        for n, panel in enumerate(panels):
-            panel.set_ylabel(panel.get_ylabel() if n % columns == 0 else "")
-            panel.set_xlabel(panel.get_xlabel() if n + columns >= len(maps) else "")
-            panel.tick_params(labelbottom=n + columns >= len(maps))
-        _contour_key(figure, maps)
+        for panel in grid:
+            panel.label_outer()
+        _contour_key(figure, maps, spare[0] if spare else None)
         letter(panels)
+        fit_height(figure)
     return figure
 
 
@@ -120,6 +128,7 @@ def _planes_figure(
             _draw(figure, list(panels), maps, quantity)
         _contour_key(figure, rows[0])
         letter(grid.flat)
+        fit_height(figure)
     return figure
 
 
@@ -137,13 +146,13 @@ def enclosing(density: np.ndarray, volumes: np.ndarray) -> tuple[float, ...]:
 
 def _figure(rows: int, columns: int, stretch: float) -> Figure:
     """A figure that fits panels of one shape."""
-    width = min(PAGE, 1.75 * columns + 1.0)
+    width = min(PAGE, 1.75 * columns * max(1.0, stretch / 1.5) + 1.0)
     height = (width - 1.0) / columns / min(max(stretch, 0.2), 5.0)
     return new_figure(width, rows * (height + 0.3) + 0.5, "compressed")
 
 
 def _draw(figure: Figure, panels: list[Axes], maps: Sequence[Map], quantity: str) -> None:
-    """Maps with one colour scale, or each with its own where one would hide the flat ones; its maximum is then stated."""
+    """Maps on one colour scale, or each on its own, with its maximum stated, where one would hide the flat ones."""
     tops = [float(m.values.max()) for m in maps]
     shared = max(tops) <= _ALIKE * min(tops)
     for panel, entry, top in zip(panels, maps, tops, strict=True):
@@ -154,7 +163,7 @@ def _draw(figure: Figure, panels: list[Axes], maps: Sequence[Map], quantity: str
         bar.set_label(quantity)
     else:
         bar.set_label(f"{quantity} / panel maximum")
-    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.5)
 
 
 def _draw_map(panel: Axes, entry: Map, top: float, shared: bool) -> QuadMesh:
@@ -170,9 +179,20 @@ def _draw_map(panel: Axes, entry: Map, top: float, shared: bool) -> QuadMesh:
         rasterized=True,
     )
     _draw_contours(panel, entry)
-    panel.set_title(entry.title if shared else f"{entry.title}, max ${number(top, 3)}$")
-    panel.set_xlabel(axis_label(entry.mesh, first))
-    panel.set_ylabel(axis_label(entry.mesh, second))
+    panel.set_title(entry.title)
+    if not shared:
+        panel.text(
+            0.96,
+            0.95,
+            f"max ${number(top, 3)}$",
+            transform=panel.transAxes,
+            ha="right",
+            va="top",
+            fontsize=7,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.2},
+        )
+    panel.set_xlabel(f"${'xyz'[first]}$")
+    panel.set_ylabel(f"${'xyz'[second]}$")
     panel.locator_params(nbins=5, steps=[1, 2, 5, 10])
     panel.set_xlim(entry.mesh.lower[first], entry.mesh.upper[first])
     panel.set_ylim(entry.mesh.lower[second], entry.mesh.upper[second])
@@ -191,13 +211,23 @@ def _draw_contours(panel: Axes, entry: Map) -> None:
         places.append(np.concatenate([[centers[0] - widths[0]], centers, [centers[-1] + widths[-1]]]))
     levels = [level for level in entry.levels if values.min() < level < values.max()]
     if levels:
-        panel.contour(*places, values.T, levels=levels, **_CONTOURS)
+        # Between cell centres a logarithm is closer to linear than a density is.
+        log_values = np.log(np.maximum(values, np.finfo(float).tiny))
+        panel.contour(*places, log_values.T, levels=np.log(levels), **_CONTOURS)
 
 
-def _contour_key(figure: Figure, maps: Sequence[Map]) -> None:
+def _contour_key(figure: Figure, maps: Sequence[Map], spare: Axes | None = None) -> None:
+    """What the contours are, in a spare panel or below all panels."""
     from matplotlib.lines import Line2D
+
+    if spare is not None:
+        spare.set_axis_off()
 
     if any(len(m.levels) == len(_SHARES) for m in maps):
         line = Line2D([], [], color=_CONTOURS["colors"], linewidth=_CONTOURS["linewidths"])
-        text = r"target $\pi$: regions of highest density with 50, 90 and 99 % of its mass"
-        figure.legend([line], [text], loc="outside lower center")
+        if spare is not None:
+            text = "target $\\pi$: regions of\nhighest density with\n50, 90 and 99 % of\nits mass"
+            spare.legend([line], [text], loc="center")
+        else:
+            text = r"target $\pi$: regions of highest density with 50, 90 and 99 % of its mass"
+            figure.legend([line], [text], loc="outside lower center")

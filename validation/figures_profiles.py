@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
-from mudot.validation.figures_style import PAGE, chosen, letter, log_axis, new_figure, number, ramp, span, style, visible
+from mudot.validation.figures_style import (
+    PAGE,
+    chosen,
+    letter,
+    log_axis,
+    new_figure,
+    number,
+    ramp,
+    span,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +30,7 @@ _CURVES = 8
 _FINE = 160
 """From so many cells on an axis, a step is about as thin as the line that draws it."""
 _DECADES = 30
+_LEAST = float(np.finfo(float).tiny)
 
 
 def profiles_figure(result: Result) -> Figure:
@@ -32,7 +43,6 @@ def profiles_figure(result: Result) -> Figure:
         for panel, log in zip(panels, (False, True), strict=True):
             _profiles(panel, result.mesh, 0, densities, result.target, log)
             panel.set_ylabel(r"density $\mu_t$")
-        panels[0].legend(loc="best")
         _time_key(figure, list(panels), result.times[shown])
         letter(panels)
     return figure
@@ -52,7 +62,6 @@ def marginal_profiles_figure(result: Result) -> Figure:
             panel.label_outer()
             panel.yaxis.set_tick_params(labelleft=True)
             panel.set_ylabel(f"marginal in ${'xyz'[axis]}$")
-        panels[0, 0].legend(loc="best")
         _time_key(figure, list(panels.flat), result.times[shown])
         letter(panels.flat)
     return figure
@@ -84,9 +93,9 @@ def _profiles(
 ) -> None:
     """Curves over one axis of the mesh, the target last."""
     for curve, colour in zip(curves, ramp(len(curves)), strict=True):
-        panel.plot(*_steps(mesh, axis, visible(curve, log)), color=colour)
-    dashes = {"color": "black", "linewidth": 0.9, "dashes": (4, 2)}
-    panel.plot(*_steps(mesh, axis, visible(target, log)), label=r"target $\pi$", **dashes)
+        panel.plot(*_steps(mesh, axis, _falling(curve, log)), color=colour, label="_")
+    dashes: dict[str, Any] = {"color": "black", "linewidth": 0.9, "dashes": (4, 2)}
+    panel.plot(*_steps(mesh, axis, _falling(target, log)), label=r"target $\pi$", **dashes)
     panel.set_xlim(mesh.lower[axis], mesh.upper[axis])
     panel.set_xlabel(axis_label(mesh, axis))
     limits = span([*curves, target], _DECADES)
@@ -103,12 +112,23 @@ def _steps(mesh: Cartesian, axis: int, values: np.ndarray) -> tuple[np.ndarray, 
     return np.repeat(mesh.edges[axis], 2)[1:-1], np.repeat(values, 2)
 
 
+def _falling(values: np.ndarray, log: bool) -> np.ndarray:
+    """Zeros on a log axis become so small that the curve leaves the panel through its floor."""
+    return np.maximum(values, _LEAST) if log else values
+
+
 def _time_key(figure: Figure, panels: list[Axes], times: np.ndarray) -> None:
-    """One block of colour per curve with its time: honest for unequal spacing, where a continuous bar is not."""
+    """One block of colour per curve with its time: honest for unequal spacing, where a continuous bar is not. A single
+    time stands in the legend. All other names are there already."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     count = len(times)
+    if count == 1:
+        panels[0].lines[0].set_label(f"$t = {number(times[0])}$")
+    panels[0].legend(loc="best")
+    if count == 1:
+        return
     blocks = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(ramp(count)))
     bar = figure.colorbar(blocks, ax=panels, ticks=range(count), aspect=22, pad=0.015)
     bar.ax.set_yticklabels([f"${number(t)}$" for t in times])

@@ -1,4 +1,4 @@
-"""One look for every picture: sizes of a paper's columns, colours safe for colour-blind readers, thin spines, log axes."""
+"""One look for every picture: sizes of columns, colours that everybody can tell apart, thin spines, log axes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ INK = "#222222"
 QUIET = "#7f7f7f"
 _ALARM = "#B03A00"
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": ["STIXGeneral", "DejaVu Serif"],
     "mathtext.fontset": "stix",
     "font.size": 8.5,
@@ -103,12 +103,14 @@ def save(figure: Figure, path: Path | str) -> Path:
 
 
 def letter(axes: Iterable[Axes]) -> None:
-    """Write (a), (b), ... before the panels' titles."""
+    """Write (a), (b), ... before the panels' titles, which move to the left."""
     panels = list(axes)
     if len(panels) < 2:
         return
     for name, panel in zip(string.ascii_lowercase, panels, strict=False):
-        panel.set_title(rf"({name})", loc="left", fontweight="bold")
+        title = panel.get_title()
+        panel.set_title("")
+        panel.set_title(rf"$\mathbf{{({name})}}$  {title}", loc="left")
 
 
 def alarm(figure: Figure, text: str) -> None:
@@ -117,21 +119,39 @@ def alarm(figure: Figure, text: str) -> None:
 
     columns = int(15 * figure.get_figwidth())
     lines = textwrap.wrap(text, columns, max_lines=3, placeholder=" ...")
-    figure.suptitle("\n".join(lines), color=_ALARM, fontsize=8.0, parse_math=False)
+    with style():
+        figure.suptitle("\n".join(lines), color=_ALARM, fontsize=8.0, parse_math=False)
+    figure.set_figheight(figure.get_figheight() + 0.15 * len(lines))
 
 
-def number(value: float) -> str:
+def chosen(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers 0..count-1, evenly spread, both ends included.
+
+    >>> chosen(31, 4), chosen(2, 4)
+    ([0, 10, 20, 30], [0, 1])
+    """
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most)).tolist()})
+
+
+def number(value: float, digits: int = 4) -> str:
     """A number in mathtext without its dollars.
 
     >>> number(0.25), number(1e-05)
     ('0.25', '10^{-5}')
     """
-    text = f"{value:.4g}"
+    text = f"{value:.{digits}g}"
     if "e" not in text:
         return text
     mantissa, exponent = text.split("e")
     power = f"10^{{{int(exponent)}}}"
     return power if mantissa == "1" else rf"{mantissa}\times {power}"
+
+
+def fit_height(figure: Figure) -> None:
+    """Give a figure whose panels keep their aspect the height that they need at its width."""
+    for _ in range(2):
+        figure.draw_without_rendering()
+        figure.set_figheight(figure.get_tightbbox().height + 0.08)
 
 
 def visible(values: Iterable[float] | np.ndarray, log: bool = False) -> np.ndarray:
@@ -157,8 +177,8 @@ def span(values: Iterable[np.ndarray], decades: float) -> tuple[float, float] | 
 
 
 def log_axis(panel: Axes, name: str, limits: tuple[float, float]) -> None:
-    """Make axis 'x' or 'y' logarithmic, with a few whole decades as ticks."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+    """Make axis 'x' or 'y' logarithmic: a few powers of ten as ticks, or 1, 2, 5 times them within narrow limits."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     scale, limit, axis = (
         (panel.set_xscale, panel.set_xlim, panel.xaxis)
@@ -167,9 +187,12 @@ def log_axis(panel: Axes, name: str, limits: tuple[float, float]) -> None:
     )
     scale("log")
     limit(*limits)
-    if np.log10(limits[1] / limits[0]) > 1.5:
+    if np.floor(np.log10(limits[1])) - np.ceil(np.log10(limits[0])) >= 1:
         axis.set_major_locator(LogLocator(numticks=7))
-        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"${number(value)}$"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def time_axis(panel: Axes, times: np.ndarray) -> None:
@@ -182,9 +205,12 @@ def time_axis(panel: Axes, times: np.ndarray) -> None:
         first = float(positive[0])
         panel.set_xscale("symlog", linthresh=first, linscale=0.4)
         panel.xaxis.set_minor_locator(SymmetricalLogLocator(base=10, linthresh=first, subs=tuple(range(2, 10))))
-        panel.set_xlim(0, 1.25 * float(positive[-1]))
+        panel.set_xlim(-0.3 * first, 1.4 * float(positive[-1]))
     elif positive.size:
-        panel.set_xlim(0, 1.03 * float(positive[-1]))
+        panel.set_xlim(-0.03 * float(positive[-1]), 1.03 * float(positive[-1]))
+    else:
+        panel.set_xlim(-1, 1)
+        panel.set_xticks([0])
 
 
 def ramp(count: int) -> list[tuple[float, float, float, float]]:
@@ -200,8 +226,11 @@ def _viridis(places: Sequence[float] | np.ndarray) -> list[tuple[float, float, f
 
 
 def density_colours() -> Colormap:
-    """White paper for zero, then perceptually uniform to dark (matplotlib's magma, reversed, without its black)."""
+    """White paper for zero, then evenly darker: matplotlib's magma, reversed, without black and palest yellow."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(matplotlib.colormaps["magma_r"](np.linspace(0.0, 0.88, 256)), name="density")
+    places = np.linspace(0.0, 0.88, 256)
+    colours = matplotlib.colormaps["magma_r"](places)
+    white = np.clip(1 - places / 0.15, 0, 1)[:, None]
+    return ListedColormap(colours * (1 - white) + white, name="density")

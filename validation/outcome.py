@@ -30,10 +30,10 @@ class Check:
         (True, False)
         """
         if self.kind == "at most":
-            return self.measured <= self.bound
+            return bool(self.measured <= self.bound)
         if self.kind == "at least":
-            return self.measured >= self.bound
-        return abs(self.measured - self.expected) <= self.bound
+            return bool(self.measured >= self.bound)
+        return bool(abs(self.measured - self.expected) <= self.bound)
 
     @property
     def tolerance(self) -> str:

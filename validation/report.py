@@ -10,16 +10,19 @@ import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy
 import scipy
-from mudot.validation.figures import curves_figure
+from mudot.validation.figures import convergence_figure, curves_figure
 
 from mudot.meshes.version import __version__
 from mudot.validation.outcome import Case, Plot
 from mudot.validation.runner import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick: bool, seconds: float) -> Path:
@@ -27,7 +30,7 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
     folder.mkdir(parents=True, exist_ok=True)
     facts = _facts(results, quick, seconds)
     entries = [_entry(folder, case, result, quick) for case, result in zip(cases, results, strict=True)]
-    (folder / "results.json").write_text(json.dumps(_plain(facts, cases, results), indent=1) + "\n")
+    (folder / "results.json").write_text(json.dumps(_plain(facts, cases, results), indent=1, default=float) + "\n")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mudot.validation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -63,8 +66,17 @@ def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, A
 
 def _png(plot: Plot) -> bytes:
     buffer = io.BytesIO()
-    curves_figure(plot).savefig(buffer, format="png", dpi=160)
+    _figure(plot).savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()
+
+
+def _figure(plot: Plot) -> Figure:
+    """Refinement studies carry expected orders; everything else is curves."""
+    if any(series.slope is not None for series in plot.series):
+        studies = [(s.label, s.x, s.y, None if s.slope is None else -s.slope) for s in plot.series]
+        return convergence_figure(studies, plot.xlabel, plot.ylabel)
+    computed, exact = ([(s.label, s.x, s.y) for s in plot.series if s.exact is kind] for kind in (False, True))
+    return curves_figure(computed, exact, plot.xlabel, plot.ylabel, plot.logx, plot.logy)
 
 
 def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Result]) -> dict[str, Any]:

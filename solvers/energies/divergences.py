@@ -20,7 +20,7 @@ from mudot.meshes.errors import MudotError
 NAMED: dict[str, float] = {"kl": 1.0, "reverse-kl": 0.0, "chi2": 2.0, "hellinger": 0.5}
 """The powers that have a name: KL(mu|pi), KL(pi|mu), half of chi^2(mu|pi), 2 int (sqrt mu - sqrt pi)^2."""
 
-_SERIES_BELOW, _SERIES_TERMS = 0.01, 8
+_MODERATE = 300.0
 _LARGEST_EXPONENT = 709.0
 
 
@@ -111,18 +111,31 @@ def _log_ratio(density: Array, target: Array, log_target: Array) -> Array:
 def _integrand(p: float, density: Array, target: Array, log_target: Array) -> Array:
     """pi phi_p(s)."""
     xp = array_module(density)
-    delta = _excess(_near(density, target), density, target)
-    tiny = (xp.abs(delta) < _SERIES_BELOW) & _near(density, target)
-    close = target * _series(p, xp.where(tiny, delta, 0.0))
-    return xp.where(tiny, close, _by_formula(p, density, target, log_target))
+    ratio = _log_ratio(density, target, log_target)
+    moderate = (xp.abs(ratio) < _MODERATE / max(1.0, abs(p))) & (target > np.finfo(float).tiny)
+    close = _without_cancellation(p, density, target, xp.where(moderate, ratio, 0.0))
+    if bool(moderate.all()):
+        return close
+    return xp.where(moderate, close, _by_formula(p, density, target, log_target))
 
 
-def _series(p: float, delta: Array) -> Array:
-    """phi_p(1 + delta) by its Taylor series: relative accuracy 1e-16 below |delta| = 0.01."""
-    tail = 0.0 * delta
-    for k in range(_SERIES_TERMS, 2, -1):
-        tail = (1 + tail) * ((p - k + 1) / k) * delta
-    return (1 + tail) * delta * delta / 2
+def _without_cancellation(p: float, density: Array, target: Array, ratio: Array) -> Array:
+    """With E(x) = (e^x - 1 - x)/x^2 and l = log s, phi_p(s) = l^2 (E(l) - p E(p l))/(1 - p): no cancellation for
+    p <= 1/2; the other powers by phi_p(s) = s phi_(1-p)(1/s)."""
+    if p > 0.5:
+        return _without_cancellation(1 - p, target, density, -ratio)
+    return target * ratio * ratio * (_second_tail(ratio) - p * _second_tail(p * ratio)) / (1 - p)
+
+
+def _second_tail(x: Array) -> Array:
+    """(e^x - 1 - x)/x^2, by its series for |x| < 1."""
+    xp = array_module(x)
+    small = xp.abs(x) < 1
+    inner, outer = xp.where(small, x, 0.0), xp.where(small, 1.0, x)
+    series = 1 + inner / 19
+    for k in range(18, 2, -1):
+        series = 1 + series * inner / k
+    return xp.where(small, series / 2, (xp.expm1(outer) - outer) / (outer * outer))
 
 
 def _by_formula(p: float, density: Array, target: Array, log_target: Array) -> Array:

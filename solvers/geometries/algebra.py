@@ -13,6 +13,11 @@ def positive(name: str, value: float) -> None:
         raise MudotError(f"{name}: expected a positive finite weight, got {value}")
 
 
+def weighted(weight: float, name: str) -> str:
+    """A weight and a name as they are read: `0.5 fisher-rao`, `wasserstein`."""
+    return name if weight == 1 else f"{weight:g} {name}"
+
+
 class Composable:
     """K_1 + K_2 is the sum rule R* = R*_1 + R*_2, R = inf-convolution (Zhu and Mielke 2024, Lemma 5.1)."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.geometries.algebra import Composable, positive
+from mudot.solvers.geometries.algebra import Composable, positive, weighted
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class FisherRao(Composable):
 
     def __post_init__(self) -> None:
         positive("reaction", self.reaction)
+
+    def __str__(self) -> str:
+        return weighted(self.reaction, "fisher-rao")
 
     @property
     def parts(self) -> tuple[str, ...]:

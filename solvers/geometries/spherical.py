@@ -23,6 +23,9 @@ class Spherical(Composable):
 
     base: Geometry
 
+    def __str__(self) -> str:
+        return f"spherical ({self.base})"
+
     @property
     def parts(self) -> tuple[str, ...]:
         """Those of the base."""

@@ -19,6 +19,9 @@ class Sum(Composable):
 
     terms: tuple[Geometry, ...]
 
+    def __str__(self) -> str:
+        return " + ".join(map(str, self.terms))
+
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts of all terms."""

@@ -8,7 +8,7 @@ from mudot.meshes.arrays import Array, ArrayLibrary, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.fluxes import TwoPointFlux
-from mudot.solvers.geometries.algebra import Composable, positive
+from mudot.solvers.geometries.algebra import Composable, positive, weighted
 from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.operators import across, divergence, gradient, stencil_of
@@ -28,6 +28,9 @@ class Wasserstein(Composable):
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
+
+    def __str__(self) -> str:
+        return weighted(self.transport, "wasserstein")
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from mudot.solvers.energies import PowerDivergence
 from mudot.solvers.methods.protocol import Advance, by_steps
 
 Vacuum = Literal["fills", "stays"]
+_FORGOTTEN = 4000.0
+"""Units of time after which the spherical flow of a power has lost all memory of its start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,7 @@ class PowerReaction:
         log_decay = -self.reaction * duration
         new = decay * ratio if p == 1 else _log_relaxed((1 - p) * ratio, log_decay) / (1 - p)
         result = xp.exp(self.energy.log_target + new)
-        return self._vacuum(density, result, math.log1p(-decay) if decay < 1 else -math.inf)
+        return self._vacuum(density, result, math.log(-math.expm1(log_decay)) if duration > 0 else -math.inf)
 
     def _vacuum(self, density: Array, result: Array, log_filled: float) -> Array:
         """Cells of zero density: zero, or s = (1 - e)^(1/(1-p)) where the flow fills them."""
@@ -124,14 +126,18 @@ class PowerReaction:
         log_b = q * (math.log(mass) - shape.log_mass)
 
         def log_shift(theta: float) -> float:
-            return log_b + math.log(math.expm1(theta)) if theta > 0 else -math.inf
+            return log_b + theta + math.log(-math.expm1(-theta)) if theta > 0 else -math.inf
 
         def slope(_: float, theta: np.ndarray) -> list[float]:
             value = float(theta[0])
-            growth = q * (shape.log_integral(log_shift(value)) - math.log(mass))
-            return [self.reaction * math.exp(growth - log_b - value)]
+            shift = log_shift(value)
+            growth = shape.log_one(shift) + q * (shape.log_integral(shift) - math.log(mass))
+            return [math.exp(growth - value)]
 
-        path = solve_ivp(slope, (0.0, duration), [0.0], method="DOP853", rtol=1e-13, atol=1e-14)
+        # In units of b/beta, in which theta grows at speed one first and last.
+        rate_time = self.reaction * duration
+        span = math.exp(min(math.log(rate_time) - log_b, math.log(_FORGOTTEN))) if rate_time > 0 else 0.0
+        path = solve_ivp(slope, (0.0, span), [0.0], method="DOP853", rtol=1e-13, atol=1e-14)
         return log_shift(float(path.y[0, -1]))
 
 
@@ -147,14 +153,22 @@ class _Shape:
     weight: Array
     power: float
 
+    @staticmethod
+    def log_one(log_shift: float) -> float:
+        """log(1 + B): what w0 = 1 has become."""
+        return float(np.logaddexp(0.0, log_shift))
+
     def exponent(self, log_shift: float) -> Array:
-        """Its logarithm at log B = `log_shift`."""
+        """Its logarithm at log B = `log_shift`, less log(1 + B)/(1 - p): digits survive where p is close to 1."""
         xp = array_module(self.log_w)
-        shifted = self.log_w if log_shift == -math.inf else xp.logaddexp(self.log_w, log_shift + 0 * self.volume)
-        return shifted / (1 - self.power) + self.weight
+        one = self.log_one(log_shift)
+        near = xp.abs(self.log_w) < 1
+        close = xp.log1p(xp.expm1(xp.where(near, self.log_w, 0.0)) * math.exp(-one))
+        far = self.log_w if log_shift == -math.inf else xp.logaddexp(self.log_w, log_shift + 0 * self.volume)
+        return xp.where(near, close, far - one) / (1 - self.power) + self.weight
 
     def log_integral(self, log_shift: float) -> float:
-        """log S(B)."""
+        """log S(B), less the same."""
         return self._log_sum(self.exponent(log_shift))
 
     @property

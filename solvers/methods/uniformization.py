@@ -66,9 +66,9 @@ def _block(step: Any, rate_times: list[float], density: Array, reach: int) -> Ar
         if sums.add(power) and k > largest and _negligible(float(weights[-1, k]) * power, sums.total[-1]):
             break
     sums.flush()
-    # The weights left out go to the last power: then they sum to one, and mass is exact.
-    missing = np.maximum(0.0, 1 - weights[:, : k + 1].sum(axis=1))
-    return sums.total + library_of(density).to_device(missing)[:, None] * power
+    # Scaled so that the weights sum to one and mass is exact: a remainder added to the last power would drown tails.
+    given = library_of(density).to_device(weights[:, : k + 1].sum(axis=1))
+    return sums.total / given[:, None]
 
 
 def _poisson(means: list[float], terms: int) -> np.ndarray:

@@ -98,9 +98,10 @@ def test_reactions_of_every_power_follow_their_geometry(power: float, spherical:
 @pytest.mark.parametrize("frame", [0, 2])
 def test_restart_from_any_frame_reproduces_every_bit(mesh: Cartesian, name: str, frame: int) -> None:
     flow, start = flow_on(mesh, name), start_on(mesh)
-    whole = solve(flow, start, TIMES, rtol=1e-4)
-    again = solve(flow_on(mesh, name), start, TIMES, rtol=1e-4, restart=whole.frames[frame])
-    assert again.times.tolist() == TIMES[frame + 1 :]
+    times = [0.0, 0.02, 0.05, 0.051, 0.2]
+    whole = solve(flow, start, times, rtol=1e-3)
+    again = solve(flow_on(mesh, name), start, times, rtol=1e-3, restart=whole.frames[frame])
+    assert again.times.tolist() == times[frame + 1 :]
     for first, second in zip(whole.frames[frame + 1 :], again.frames, strict=True):
         assert first.density.tobytes() == second.density.tobytes()
         for field in ("time", "energy", "balance", "mass", "minimum", "rate", "slope", "step", "substep", "steps"):
@@ -121,7 +122,7 @@ class Recorder(MemoryTrajectory):
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_restart_between_output_times_reproduces_every_bit(name: str) -> None:
     flow, start = flow_on(LINE, name), start_on(LINE)
-    record, times, rtol = Recorder(), [0.0, 0.5, 3.0], 1e-5 if "W" in name else 1e-10
+    record, times, rtol = Recorder(), [0.0, 0.1, 1.0], 1e-3 if "W" in name else 1e-12
     solve(flow, start, times, rtol, trajectory=record)
     assert record.status == "complete"
     middle = record.between[len(record.between) // 2]

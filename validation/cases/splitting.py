@@ -127,7 +127,7 @@ SPLITTING = (
     Case(
         "splitting-in-time",
         "Order of the splitting in time",
-        "Strang's splitting of two exact flows has order 2; extrapolated in the logarithm, order 6, and stays positive.",
+        "Strang's splitting of two exact flows has order 2; extrapolated in the logarithm it has order 6.",
         "Strang 1968; extrapolation of log rho is our own",
         "as wfr-1d with 160 cells; errors against 64 extrapolated steps",
         _in_time,

@@ -411,6 +411,20 @@ def test_uniformization_gives_increasing_times_from_one_sum() -> None:
         assert np.abs(result / alone - 1).max() < 1e-12
 
 
+def test_energy_decays_at_twice_the_spectral_gap() -> None:
+    """V = (x^2 - 1)^2 from N(0.8, 0.04): the slope of log KL tends to -2 lambda_1 = -1.49736."""
+    mesh = Cartesian(320, -3.2, 3.2)
+    log_target = -((mesh.centers[0] ** 2 - 1) ** 2)
+    log_target -= math.log(integrate(mesh, np.exp(log_target)))
+    energy = KullbackLeibler(np.exp(log_target), log_target)
+    start = gaussian_average(mesh, 0.8, 0.04)
+    start /= integrate(mesh, start)
+    densities = path(FokkerPlanck(mesh, log_target), start, [4.0, 5.0, 6.0])
+    slopes = np.diff(np.log([energy.value(mesh, density) for density in densities]))
+    assert slopes == pytest.approx([-1.49781, -1.49750], abs=1e-5)
+    assert slopes[1] == pytest.approx(-2 * 0.748681672347, rel=1e-3)
+
+
 def test_diffusion_of_a_step_is_the_error_function() -> None:
     """Step of height 2 on [-50, 50] under rho_t = rho'' at t = 45, against averages and points of erfc."""
     listed = {100: (9.4e-4, 7.2e-4), 200: (2.3e-4, 1.8e-4)}
