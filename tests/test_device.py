@@ -5,6 +5,7 @@ On the stand-in always; on a GPU with `pytest -m gpu`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from types import ModuleType

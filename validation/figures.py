@@ -59,8 +59,8 @@ def figures_of(result: Result) -> dict[str, Figure]:
 def _warning(result: Result) -> str:
     """What a reader must know before trusting the picture, empty for a complete run."""
     warnings = []
-    if result.status != "complete":
-        warnings.append(f"{result.status} (drawn: {result.committed} of {len(result.outputs)} outputs)")
     if result.damaged:
         warnings.append(f"damaged frames left out: {len(result.damaged)}")
+    if result.status != "complete":
+        warnings.append(f"{result.committed} of {len(result.outputs)} outputs; {result.status}")
     return "; ".join(warnings)

@@ -63,7 +63,7 @@ def _energy(panel: Axes, result: Result) -> None:
         _series(panel, result, result.dissipation, 1, "dissipation $D_t$", log)
     _vertical(panel, [result.energy, result.dissipation], log)
     panel.set_ylabel("energy")
-    _key(panel)
+    _key(panel, result)
 
 
 def _parts(panel: Axes, result: Result) -> None:
@@ -72,7 +72,7 @@ def _parts(panel: Axes, result: Result) -> None:
         _series(panel, result, spent[:, n], n + 2, _NAMES.get(part, part), log=False)
     _vertical(panel, list(spent.T), log=False)
     panel.set_ylabel("dissipation by part")
-    _key(panel)
+    _key(panel, result)
 
 
 def _balance(panel: Axes, result: Result) -> None:
@@ -84,13 +84,14 @@ def _balance(panel: Axes, result: Result) -> None:
     rtol = float(result.attributes.get("rtol", "nan"))
     if _deviations(panel, result, np.abs(visible(result.balance)) / first, rtol):
         panel.axhline(rtol, color=QUIET, linewidth=0.8, dashes=(4, 2))
-        panel.text(
-            0.98,
-            rtol,
+        panel.annotate(
             "rtol",
-            transform=panel.get_yaxis_transform(),
+            (1, rtol),
+            xytext=(-3, -2),
+            xycoords=panel.get_yaxis_transform(),
+            textcoords="offset points",
             ha="right",
-            va="bottom",
+            va="top",
             color=QUIET,
             fontsize=7.5,
         )
@@ -108,7 +109,7 @@ def _mass(panel: Axes, result: Result) -> None:
         integrate(result.mesh, result.target), color="black", linewidth=0.9, dashes=(4, 2), label=r"target $\pi$"
     )
     panel.set_ylabel("mass")
-    _key(panel)
+    _key(panel, result)
 
 
 def _deviations(panel: Axes, result: Result, values: np.ndarray, level: float = np.nan) -> bool:
@@ -122,14 +123,14 @@ def _deviations(panel: Axes, result: Result, values: np.ndarray, level: float = 
     return bool(np.isfinite(level))
 
 
-def _series(panel: Axes, result: Result, values: np.ndarray, style_number: int, label: str, log: bool) -> None:
-    marker = MARKERS[style_number] if result.committed <= 40 else ""
-    lone = result.committed == 1
+def _series(panel: Axes, result: Result, values: np.ndarray, number: int, label: str, log: bool) -> None:
+    """One quantity at the output times; many outputs get small markers."""
     panel.plot(
         result.times,
         visible(values, log),
-        color=COLOURS[style_number],
-        marker=MARKERS[style_number] if lone else marker,
+        color=COLOURS[number],
+        marker=MARKERS[number],
+        markersize=3.2 * min(1.0, (16 / result.committed) ** 0.5),
         label=label,
     )
 
@@ -143,8 +144,8 @@ def _vertical(panel: Axes, values: list[np.ndarray], log: bool) -> None:
         panel.set_ylim(-0.04 * top, 1.08 * top)
 
 
-def _key(panel: Axes) -> None:
-    panel.legend(loc="best", borderaxespad=0.3)
+def _key(panel: Axes, result: Result) -> None:
+    panel.legend(loc="best" if result.committed > 1 else "center left", borderaxespad=0.3)
 
 
 def _say(panel: Axes, text: str) -> None:

@@ -18,6 +18,7 @@ from mudot.validation.figures_style import (
     letter,
     new_figure,
     number,
+    numbers,
     style,
 )
 
@@ -33,7 +34,7 @@ _PLANES = ((0, 1), (0, 2), (1, 2))
 _SHARES = (0.99, 0.9, 0.5)
 _ALIKE = 4.0
 """Panels share a colour scale where their maxima differ by no more than this factor."""
-_CONTOURS: dict[str, Any] = {"colors": "#0091d5", "linewidths": 0.7}
+_CONTOURS: dict[str, Any] = {"colors": "#0091d5", "linewidths": 0.7, "linestyles": "solid"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,9 @@ def maps_figure(result: Result) -> Figure:
     """A density on a rectangle at up to six output times and its target, whose contours lie over all panels."""
     mesh, target = result.mesh, result.target
     levels = enclosing(target, mesh.volumes)
-    states = [(f"$t = {number(result.times[n])}$", result.density(n)) for n in chosen(result.committed, _TIMES)]
+    shown = chosen(result.committed, _TIMES)
+    titles = [f"$t = {time}$" for time in numbers(result.times[shown])]
+    states = [(title, result.density(n)) for title, n in zip(titles, shown, strict=True)]
     maps = [
         Map(mesh, (0, 1), values, target, levels, title) for title, values in [*states, (r"target $\pi$", target)]
     ]
@@ -118,9 +121,9 @@ def _planes_figure(
     """One row of three panels for the first frame and one for the last; every row has its own colour scale."""
     shown = chosen(result.committed, 2)
     rows = []
-    for n in shown:
+    for n, time in zip(shown, numbers(result.times[shown]), strict=True):
         density = result.density(n)
-        rows.append([map_of(f"t = {number(result.times[n])}", density, pair) for pair in _PLANES])
+        rows.append([map_of(f"t = {time}", density, pair) for pair in _PLANES])
     with style():
         figure = _figure(len(rows), 3, float(np.mean([m.stretch for m in rows[0]])))
         grid = figure.subplots(len(rows), 3, squeeze=False)
@@ -133,15 +136,16 @@ def _planes_figure(
 
 
 def enclosing(density: np.ndarray, volumes: np.ndarray) -> tuple[float, ...]:
-    """Levels above which a density has 99, 90 and 50 % of its mass, increasing; fewer where they coincide.
+    """Levels above which a density has 99, 90 and 50 % of its mass, increasing; none where two coincide.
 
     >>> enclosing(np.array([4.0, 3.0, 2.0, 1.0]), np.ones(4))
-    (1.0, 3.0)
+    (1.0, 2.0, 3.0)
     """
     order = np.argsort(density, axis=None)[::-1]
     shares = np.cumsum((density * volumes).ravel()[order])
     places = [np.searchsorted(shares, share * shares[-1]) for share in _SHARES]
-    return tuple(sorted({float(density.ravel()[order[min(p, order.size - 1)]]) for p in places}))
+    levels = sorted({float(density.ravel()[order[min(p, order.size - 1)]]) for p in places})
+    return tuple(levels) if len(levels) == len(_SHARES) else ()
 
 
 def _figure(rows: int, columns: int, stretch: float) -> Figure:
@@ -223,7 +227,7 @@ def _contour_key(figure: Figure, maps: Sequence[Map], spare: Axes | None = None)
     if spare is not None:
         spare.set_axis_off()
 
-    if any(len(m.levels) == len(_SHARES) for m in maps):
+    if any(m.levels for m in maps):
         line = Line2D([], [], color=_CONTOURS["colors"], linewidth=_CONTOURS["linewidths"])
         if spare is not None:
             text = "target $\\pi$: regions of\nhighest density with\n50, 90 and 99 % of\nits mass"

@@ -14,7 +14,7 @@ from mudot.validation.figures_style import (
     letter,
     log_axis,
     new_figure,
-    number,
+    numbers,
     ramp,
     span,
     style,
@@ -125,13 +125,13 @@ def _time_key(figure: Figure, panels: list[Axes], times: np.ndarray) -> None:
 
     count = len(times)
     if count == 1:
-        panels[0].lines[0].set_label(f"$t = {number(times[0])}$")
+        panels[0].lines[0].set_label(f"$t = {numbers(times)[0]}$")
     panels[0].legend(loc="best")
     if count == 1:
         return
     blocks = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(ramp(count)))
     bar = figure.colorbar(blocks, ax=panels, ticks=range(count), aspect=22, pad=0.015)
-    bar.ax.set_yticklabels([f"${number(t)}$" for t in times])
+    bar.ax.set_yticklabels([f"${time}$" for time in numbers(times)])
     bar.ax.tick_params(length=0)
     bar.ax.minorticks_off()
     bar.set_label("time $t$")

@@ -117,7 +117,7 @@ def alarm(figure: Figure, text: str) -> None:
     """A warning above all panels, as it is (no mathematics in it)."""
     import textwrap
 
-    columns = int(15 * figure.get_figwidth())
+    columns = int(19 * figure.get_figwidth())
     lines = textwrap.wrap(text, columns, max_lines=3, placeholder=" ...")
     with style():
         figure.suptitle("\n".join(lines), color=_ALARM, fontsize=8.0, parse_math=False)
@@ -134,17 +134,32 @@ def chosen(count: int, most: int) -> list[int]:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number in mathtext without its dollars.
+    r"""A number in mathtext without its dollars.
 
-    >>> number(0.25), number(1e-05)
-    ('0.25', '10^{-5}')
+    >>> print(number(0.25), number(1e-05), number(0.00021544))
+    0.25 10^{-5} 2.154\times 10^{-4}
     """
     text = f"{value:.{digits}g}"
-    if "e" not in text:
+    if "e" not in text and not 0 < abs(value) < 1e-3:
         return text
-    mantissa, exponent = text.split("e")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa = f"{float(mantissa):.{digits}g}"
     power = f"10^{{{int(exponent)}}}"
     return power if mantissa == "1" else rf"{mantissa}\times {power}"
+
+
+def numbers(values: Iterable[float]) -> list[str]:
+    """Numbers in mathtext, with three digits or as many as it takes to tell them apart.
+
+    >>> numbers([0.1, 1 / 3]), numbers([0.3333, 0.3334])
+    (['0.1', '0.333'], ['0.3333', '0.3334'])
+    """
+    listed = [float(value) for value in values]
+    for digits in range(3, 18):
+        texts = [number(value, digits) for value in listed]
+        if len(set(texts)) == len(set(listed)):
+            break
+    return texts
 
 
 def fit_height(figure: Figure) -> None:

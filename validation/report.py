@@ -10,19 +10,16 @@ import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import numpy
 import scipy
-from mudot.validation.figures import convergence_figure, curves_figure
 
 from mudot.meshes.version import __version__
+from mudot.validation.figures import convergence_figure, curves_figure
 from mudot.validation.outcome import Case, Plot
 from mudot.validation.runner import Result
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick: bool, seconds: float) -> Path:
@@ -70,7 +67,7 @@ def _png(plot: Plot) -> bytes:
     return buffer.getvalue()
 
 
-def _figure(plot: Plot) -> Figure:
+def _figure(plot: Plot) -> Any:
     """Refinement studies carry expected orders; everything else is curves."""
     if any(series.slope is not None for series in plot.series):
         studies = [(s.label, s.x, s.y, None if s.slope is None else -s.slope) for s in plot.series]

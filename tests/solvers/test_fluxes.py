@@ -251,9 +251,7 @@ def test_wide_box_of_the_trap_is_steep_at_its_ends() -> None:
         (quadratic, 8.0, (1.0, 2.0, 3.0)),
     ],
 )
-def test_extrapolated_spectra_are_the_exact_ones(
-    potential: Potential, half: float, exact: tuple[float, ...]
-) -> None:
+def test_extrapolated_spectra_are_the_exact_ones(potential: Potential, half: float, exact: tuple[float, ...]) -> None:
     coarse, fine = spectrum(potential, half, 320, "sg"), spectrum(potential, half, 640, "sg")
     assert (4 * fine - coarse)[1:] / 3 == pytest.approx(exact, rel=1e-6)
 

@@ -14,7 +14,7 @@ from mudot.solvers.energies import PowerDivergence
 from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
 from mudot.solvers.resources import memory
-from mudot.validation.cases.runs import ROUND_OFF, balance, box, largest_rise
+from mudot.validation.cases.runs import KL, ROUND_OFF, balance, box, largest_rise
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
@@ -104,7 +104,7 @@ def _invariants(quick: bool) -> Outcome:
         outcome.checks.append(Check(f"{name}: how far the target moves until t = 10", moved, 1e-14))
     columns = ("start", "flow", "mass drift", "least density", "largest rise", "balance / dissipation")
     outcome.tables.append(Table("Invariants from rough data", columns, tuple(rows)))
-    outcome.plots.append(Plot("KL from a block among zeros", "t", "KL(mu | pi)", tuple(curves), True, True))
+    outcome.plots.append(Plot("KL from a block among zeros", "time $t$", KL, tuple(curves), True, True))
     return outcome
 
 

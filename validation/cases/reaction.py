@@ -81,7 +81,7 @@ def _birth(quick: bool) -> Outcome:
     for p in (0.0, 0.25, 0.5, 1.0, 2.0):
         solution = solve(GradientFlow(mesh, PowerDivergence(p, target), FisherRao()), start, times, rtol=1e-8)
         ratio = solution.density[:, cell] / target[cell]
-        curves.append(Series(f"p = {p:g}", times, [float(r) for r in ratio]))
+        curves.append(Series(f"$p = {p:g}$", times, [float(r) for r in ratio]))
         first = start[cell] / target[cell]
         decay = np.exp(-np.array(times))
         exact = first**decay if p == 1 else (1 + (first ** (1 - p) - 1) * decay) ** (1 / (1 - p))
@@ -89,7 +89,7 @@ def _birth(quick: bool) -> Outcome:
         outcome.checks.append(Check(f"p = {p:g}: largest error of s at x = 2 over time", gap, 1e-11))
     final = [float(curve.y[-1]) for curve in curves]
     outcome.checks.append(Check("s(6) at x = 2 falls with p", max(np.diff(final)), 0.0))
-    outcome.plots.append(Plot("birth escaping zero", "t", "mu/pi at x = 2", tuple(curves)))
+    outcome.plots.append(Plot("birth escaping zero", "time $t$", r"$\mu/\pi$ at $x = 2$", tuple(curves)))
     return outcome
 
 

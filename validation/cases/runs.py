@@ -15,6 +15,9 @@ from mudot.validation.convergence import orders
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.outcome import Check, Outcome, Plot, Series, Table
 
+KL = r"$\mathrm{KL}(\mu\,|\,\pi)$"
+L1_ERROR = "relative $L^1$ error"
+
 
 def box(half_width: float, cells: int, dimension: int) -> Cartesian:
     """A cube about the origin."""
@@ -64,9 +67,7 @@ def space_study(
     outcome = Outcome(
         checks=[Check(f"order of the {what} error in space", float(observed[-1]), width, "within", order)],
         tables=[Table(f"Error of the {what}", columns, tuple(rows))],
-        plots=[
-            Plot(what, "cells per axis", "relative L1 error", (Series("mudot", cells, errors, -order),), True, True)
-        ],
+        plots=[Plot(what, "cells per axis", L1_ERROR, (Series("mudot", cells, errors, -order),), True, True)],
     )
     outcome.checks.append(Check("largest balance over dissipation", max(balance(s) for _, s in found), 1e-6))
     outcome.checks.append(Check("least density", min(float(s.minimum.min()) for _, s in found), 0.0, "at least"))

@@ -88,7 +88,7 @@ def _in_time(quick: bool) -> Outcome:
             Plot(
                 "time error of the splitting",
                 "steps",
-                "L1 error",
+                "$L^1$ error",
                 (Series("Strang", steps, strang, -2.0), Series("extrapolated", few, extrapolated, -6.0)),
                 True,
                 True,
