@@ -34,6 +34,8 @@ _PLANES = ((0, 1), (0, 2), (1, 2))
 _SHARES = (0.99, 0.9, 0.5)
 _ALIKE = 4.0
 """Panels share a colour scale where their maxima differ by no more than this factor."""
+_ROOMY = 2.5
+"""Inches of a panel from which its title is one line."""
 _CONTOURS: dict[str, Any] = {"colors": "#0091d5", "linewidths": 0.7, "linestyles": "solid"}
 
 
@@ -125,8 +127,9 @@ def _planes_figure(
         density = result.density(n)
         rows.append([map_of(f"t = {time}", density, pair) for pair in _PLANES])
     with style():
-        figure = _figure(len(rows), 3, float(np.mean([m.stretch for m in rows[0]])))
-        grid = figure.subplots(len(rows), 3, squeeze=False)
+        widths = [min(max(m.stretch, 0.3), 3.0) for m in rows[0]]
+        figure = _figure(len(rows), 3, float(np.mean(widths)))
+        grid = figure.subplots(len(rows), 3, squeeze=False, width_ratios=widths)
         for panels, maps in zip(grid, rows, strict=True):
             _draw(figure, list(panels), maps, quantity)
         _contour_key(figure, rows[0])
@@ -149,24 +152,26 @@ def enclosing(density: np.ndarray, volumes: np.ndarray) -> tuple[float, ...]:
 
 
 def _figure(rows: int, columns: int, stretch: float) -> Figure:
-    """A figure that fits panels of one shape."""
+    """A figure that is rather too high than too low for panels of this shape."""
     width = min(PAGE, 1.75 * columns * max(1.0, stretch / 1.5) + 1.0)
     height = (width - 1.0) / columns / min(max(stretch, 0.2), 5.0)
-    return new_figure(width, rows * (height + 0.3) + 0.5, "compressed")
+    return new_figure(width, rows * (height + 0.35) + 0.5, "compressed")
 
 
 def _draw(figure: Figure, panels: list[Axes], maps: Sequence[Map], quantity: str) -> None:
     """Maps on one colour scale, or each on its own, with its maximum stated, where one would hide the flat ones."""
     tops = [float(m.values.max()) for m in maps]
     shared = max(tops) <= _ALIKE * min(tops)
+    spec = panels[0].get_subplotspec()
+    roomy = spec is not None and figure.get_figwidth() / spec.get_gridspec().ncols > _ROOMY
+    separator = ", " if roomy else "\n"
     for panel, entry, top in zip(panels, maps, tops, strict=True):
         limit = max(tops) if shared else top
         image = _draw_map(panel, entry, limit if limit > 0 else 1.0, shared)
+        stated = "" if shared else f"{separator}max ${number(top, 3)}$"
+        panel.set_title(entry.title + stated)
     bar = figure.colorbar(image, ax=panels, aspect=18 * max(1, len(panels) // 4), pad=0.02)
-    if shared:
-        bar.set_label(quantity)
-    else:
-        bar.set_label(f"{quantity} / panel maximum")
+    bar.set_label(quantity if shared else f"{quantity} / max")
     bar.outline.set_linewidth(0.5)
 
 
@@ -183,21 +188,10 @@ def _draw_map(panel: Axes, entry: Map, top: float, shared: bool) -> QuadMesh:
         rasterized=True,
     )
     _draw_contours(panel, entry)
-    panel.set_title(entry.title)
-    if not shared:
-        panel.text(
-            0.96,
-            0.95,
-            f"max ${number(top, 3)}$",
-            transform=panel.transAxes,
-            ha="right",
-            va="top",
-            fontsize=7,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.2},
-        )
     panel.set_xlabel(f"${'xyz'[first]}$")
     panel.set_ylabel(f"${'xyz'[second]}$")
-    panel.locator_params(nbins=5, steps=[1, 2, 5, 10])
+    panel.locator_params(axis="x", nbins=5 if entry.stretch > 0.5 else 3, steps=[1, 2, 5, 10])
+    panel.locator_params(axis="y", nbins=5 if entry.stretch < 2 else 3, steps=[1, 2, 5, 10])
     panel.set_xlim(entry.mesh.lower[first], entry.mesh.upper[first])
     panel.set_ylim(entry.mesh.lower[second], entry.mesh.upper[second])
     if 0.2 <= entry.stretch <= 5.0:
@@ -206,18 +200,20 @@ def _draw_map(panel: Axes, entry: Map, top: float, shared: bool) -> QuadMesh:
 
 
 def _draw_contours(panel: Axes, entry: Map) -> None:
-    """Contours up to the boundary: one more row of cells on every side, copies at walls, neighbours over a seam."""
-    values, places = entry.target, []
+    """Contours up to the boundary: one more row of cells on every side, continued at walls, neighbours over a seam."""
+    # Between cell centres a logarithm is closer to linear than a density is.
+    values, places = np.log(np.maximum(entry.target, np.finfo(float).tiny)), []
     for position, axis in enumerate(entry.axes):
         pad = [(1, 1) if k == position else (0, 0) for k in range(2)]
-        values = np.pad(values, pad, "wrap" if entry.mesh.boundary[axis] == "periodic" else "edge")
+        if entry.mesh.boundary[axis] == "periodic":
+            values = np.pad(values, pad, "wrap")
+        else:
+            values = np.pad(values, pad, "reflect", reflect_type="odd")
         centers, widths = entry.mesh.centers[axis], entry.mesh.widths[axis]
         places.append(np.concatenate([[centers[0] - widths[0]], centers, [centers[-1] + widths[-1]]]))
-    levels = [level for level in entry.levels if values.min() < level < values.max()]
+    levels = [level for level in np.log(entry.levels) if values.min() < level < values.max()]
     if levels:
-        # Between cell centres a logarithm is closer to linear than a density is.
-        log_values = np.log(np.maximum(values, np.finfo(float).tiny))
-        panel.contour(*places, log_values.T, levels=np.log(levels), **_CONTOURS)
+        panel.contour(*places, values.T, levels=levels, **_CONTOURS)
 
 
 def _contour_key(figure: Figure, maps: Sequence[Map], spare: Axes | None = None) -> None:
@@ -226,7 +222,6 @@ def _contour_key(figure: Figure, maps: Sequence[Map], spare: Axes | None = None)
 
     if spare is not None:
         spare.set_axis_off()
-
     if any(m.levels for m in maps):
         line = Line2D([], [], color=_CONTOURS["colors"], linewidth=_CONTOURS["linewidths"])
         if spare is not None:

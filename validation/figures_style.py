@@ -163,10 +163,16 @@ def numbers(values: Iterable[float]) -> list[str]:
 
 
 def fit_height(figure: Figure) -> None:
-    """Give a figure whose panels keep their aspect the height that they need at its width."""
-    for _ in range(2):
-        figure.draw_without_rendering()
-        figure.set_figheight(figure.get_tightbbox().height + 0.08)
+    """Take from a figure whose panels keep their aspect the height that they leave empty."""
+    engine = figure.get_layout_engine()
+    # A legend at the foot holds on to part of the empty height: repeat, as less of it is left every time.
+    for _ in range(3):
+        if engine is not None:
+            engine.execute(figure)
+        height = figure.get_tightbbox().height + 0.08
+        if height > figure.get_figheight() - 0.03:
+            break
+        figure.set_figheight(height)
 
 
 def visible(values: Iterable[float] | np.ndarray, log: bool = False) -> np.ndarray:

@@ -66,4 +66,4 @@ def run_cases(
     return [done[case.name] for case in cases]
 
 
-_LONG = ("three-dimensions", "ornstein-uhlenbeck-3d", "spherical-wfr-3d", "ornstein-uhlenbeck-2d", "wfr-2d")
+_LONG = ("three-dimensions", "invariants", "energy-dissipation-balance", "spherical-wfr-3d", "drift-diffusion")

@@ -34,10 +34,6 @@ class Method(Protocol):
     def rate(self, density: Array) -> Array:
         """mu' of the semidiscrete flow, as this method discretises it, shape of the density."""
 
-    @property
-    def arrays(self) -> float:
-        """Memory beyond the density, in arrays of the mesh's size."""
-
 
 def by_steps(method: Method, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
     """`Method.trace` from one duration to the next."""

@@ -1,7 +1,7 @@
 """Closed forms for the Fisher-Rao flow of every power divergence: no time error, positive, mass-exact if spherical.
 
 With s = mu/pi the flow s' = -beta s phi_p'(s) is linear in w = s^(1-p), w' = beta (1 - w), for every p; for p = 1,
-log s decays like exp(-beta t) (derived; mathematics: Zhu and Mielke 2024, Rem. 6.6 for the cases at zero density).
+log s decays like exp(-beta t) (derived; Zhu and Mielke 2024, Rem. 6.6, for zero density).
 Everything is done in log s, so that s from 1e-280 to 1e280 and powers of it never overflow.
 """
 
@@ -46,11 +46,6 @@ class PowerReaction:
         """One line for logs and results."""
         kind = "spherical Fisher-Rao" if self.spherical else "Fisher-Rao"
         return f"{kind} flow in closed form, no time error"
-
-    @property
-    def arrays(self) -> float:
-        """Logarithms, ratios and the result."""
-        return 8
 
     def rate(self, density: Array) -> Array:
         """-beta mu (xi - c), written with w: phi_p'(s) = (1/w - 1)/(p - 1), so no first variation is called."""

@@ -25,8 +25,9 @@ from mudot.solvers.methods import chebyshev, tensor, uniformization
 from mudot.solvers.methods.protocol import Advance
 from mudot.solvers.products import shared
 
-_FLOPS = 5e9
-_BANDWIDTH = 8e9
+# The cost model: orders of magnitude of one core, so that the choice does not depend on the machine.
+_FLOPS = 2e10
+_BANDWIDTH, _BYTES_PER_CELL, _CALL = 8e9, 100.0, 1e-5
 _CACHED_BYTES = 256e6
 
 
@@ -53,12 +54,6 @@ class FokkerPlanck:
             "separable potential, one exponential per axis" if self._by_axes else "uniformization or Chebyshev series"
         )
         return f"Fokker-Planck semigroup, {kind}, no time error"
-
-    @property
-    def arrays(self) -> float:
-        """The generator and its step matrix in CSR, the flux, and work arrays."""
-        stored = 1.5 * (2 * self.mesh.dimension + 1)
-        return 2 * stored + 4 * self.mesh.dimension + 8
 
     def rate(self, density: Array) -> Array:
         """alpha A rho, shape of the density."""
@@ -105,7 +100,7 @@ class FokkerPlanck:
         """Results of the Chebyshev series, None where it is not certified. The part of the density along pi does not
         move: only the rest is put through the series, so that pi stays to the digit."""
         rate_times = [self.exit_rate * duration for duration in durations]
-        if self._prefers_axes(durations[-1]):
+        if self._prefers_axes(durations):
             return
         if 2 * chebyshev.products(rate_times[-1]) > uniformization.products(rate_times):
             return
@@ -120,7 +115,7 @@ class FokkerPlanck:
     def _certain(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
         """By axes or by uniformization: right in every cell."""
         now, flat, reach = 0.0, density.reshape(-1), sum(self.mesh.shape)
-        if self._prefers_axes(durations[-1]):
+        if self._prefers_axes(durations):
             for duration in durations:
                 density = self._tensor(density, duration - now)
                 now = duration
@@ -153,16 +148,16 @@ class FokkerPlanck:
             return False
         return is_separable(self.log_target) if self.separable is None else self.separable
 
-    def _prefers_axes(self, duration: float) -> bool:
-        """Whether dense factors are predicted to cost less than the certain alternative."""
+    def _prefers_axes(self, durations: Sequence[float]) -> bool:
+        """Whether dense factors, one per axis and duration, are predicted to cost less than sparse products."""
         if not self._by_axes:
             return False
-        rate_time = self.exit_rate * duration
-        setup = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in self.mesh.shape) / _FLOPS
-        apply = sum(2.0 * n * self.mesh.size for n in self.mesh.shape) / _FLOPS
-        # In 1D the series needs few and cheap products; it is certified on all but wide boxes.
+        rate_time = self.exit_rate * durations[-1]
+        setup = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in self.mesh.shape)
+        apply = sum(2.0 * n * self.mesh.size for n in self.mesh.shape)
         count = min(chebyshev.products(rate_time), uniformization.products([rate_time]))
-        return setup + apply < 10 * count * 100 * self.mesh.size / _BANDWIDTH
+        product = _BYTES_PER_CELL * self.mesh.size / _BANDWIDTH + _CALL
+        return len(durations) * (setup + apply) / _FLOPS < 2 * count * product
 
     def _tensor(self, density: Array, duration: float) -> Array:
         for axis in range(self.mesh.dimension):

@@ -46,11 +46,6 @@ class SymmetricSplitting:
             f"[{self.transport.description}] and [{self.reaction.description}]"
         )
 
-    @property
-    def arrays(self) -> float:
-        """Those of both parts, three densities and their logarithms."""
-        return self.transport.arrays + self.reaction.arrays + 8
-
     def rate(self, density: Array) -> Array:
         """Sum of both rates."""
         return self.transport.rate(density) + self.reaction.rate(density)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,45 @@ def test_wall_time_adds_up_over_resumed_runs(tmp_path: Path, monkeypatch: pytest
     clock.now += 5
     complete(again)
     assert read(tmp_path / "r.h5").attributes["wall_time"] == 12.0
+
+
+def test_resume_takes_the_newest_state_that_is_whole(tmp_path: Path) -> None:
+    path, frame = tmp_path / "r.h5", first(LINE)
+    trajectory = create(path, interval=0)
+    assert FileTrajectory.resume(path, PROBLEM)[1] is None
+    trajectory.append(frame)
+    states = [replace(frame, time=0.1), replace(frame, time=0.2)]
+    for state in states:
+        trajectory.checkpoint(lambda state=state: state)
+    expected = [states[1], states[0], frame]
+    for damage in (None, "r.h5.restart-1", "r.h5.restart-0"):
+        if damage:
+            (tmp_path / damage).write_bytes((tmp_path / damage).read_bytes()[:-1])
+        restart = FileTrajectory.resume(path, PROBLEM)[1]
+        assert restart is not None and same(restart, expected.pop(0))
+
+
+def test_restart_files_are_written_no_more_often_than_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(storage, "time", clock)
+    trajectory, states = create(tmp_path / "r.h5", interval=10.0), []
+    for clock.now in (9.0, 11.0, 20.0, 22.0):
+        trajectory.checkpoint(lambda: replace(first(LINE), time=-clock.now))
+        states.append(len(list(tmp_path.glob("*.restart-*"))))
+    assert states == [0, 1, 1, 2]
+
+
+def test_restart_files_that_are_slow_to_write_are_written_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(0, 10**6, 2))  # two seconds pass between any two looks at the clock
+    monkeypatch.setattr(storage, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    trajectory = create(tmp_path / "r.h5", interval=0.5)
+    trajectory.checkpoint(lambda: first(LINE))
+    begin = next(ticks)
+    while len(list(tmp_path.glob("*.restart-*"))) < 2:
+        trajectory.checkpoint(lambda: first(LINE))
+    assert next(ticks) - begin >= 40
 
 
 def test_a_run_goes_on_while_others_read_its_file(tmp_path: Path) -> None:

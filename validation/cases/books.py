@@ -170,7 +170,7 @@ BOOKS = (
         "invariants",
         "Mass, positivity, equilibrium, decay",
         "Mass is kept where the geometry keeps it, no density is negative, pi does not move, energies never rise.",
-        "structure of the flows; mathematics 2.5, 12.3",
+        "structure of the flows: Zhu and Mielke 2024, sections 2 and 5",
         "V = (x^2 - 1)^2/4 on [-6, 6]; exact zeros, a single cell, tails of 1e-280",
         _invariants,
     ),

@@ -160,7 +160,7 @@ SPECTRUM = (
         "decay-in-a-double-well",
         "Exponential decay in a double well",
         "KL decays at twice the gap by transport, at rate 2 by spherical reaction, at their sum by both.",
-        "mathematics E2, E3, E9; Lu, Lu and Nolen 2019 for the independence of barriers",
+        "Bakry and Emery 1985 for transport; Lu, Lu and Nolen 2019, arXiv:1905.09863, for the independence of barriers",
         "V = (x^2 - 1)^2 on [-3.2, 3.2], start N(0.8, 0.04)",
         _decay,
     ),

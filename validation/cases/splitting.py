@@ -97,7 +97,7 @@ def _in_time(quick: bool) -> Outcome:
     )
 
 
-_SOURCE = "Liero, Mielke, Tse and Zhu 2025, arXiv:2504.20400, Proposition 2.1; mathematics D7"
+_SOURCE = "Liero, Mielke, Tse and Zhu 2025, arXiv:2504.20400, Proposition 2.1"
 
 SPLITTING = (
     Case(
