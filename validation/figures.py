@@ -41,7 +41,8 @@ def plot(result: Result, folder: Path | str, formats: Sequence[str] = ("png", "p
 
 
 def figures_of(result: Result) -> dict[str, Figure]:
-    """The pictures of a result by name: `densities` and, in space, `slices`, `marginal-maps`, `marginals`; `ledger`.
+    """The pictures of a result by name: `densities` on a line; `densities`, `marginals` on a rectangle; `slices`,
+    `marginal-maps`, `marginals` in space; and always `ledger`.
 
     Raises MudotError for a result without frames.
     """

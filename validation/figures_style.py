@@ -62,6 +62,7 @@ _SETTINGS: dict[Any, Any] = {
     "savefig.bbox": None,
     "pdf.fonttype": 42,
     "text.usetex": False,
+    "svg.hashsalt": "mudot",
 }
 
 
@@ -83,7 +84,7 @@ def new_figure(width: float, height: float, layout: str = "constrained") -> Figu
 
 
 def save(figure: Figure, path: Path | str) -> Path:
-    """Write a figure in the format that the suffix names, the same bytes for the same figure. Returns the path.
+    """Write a figure in the format that the suffix names, without dates and random names in it. Returns the path.
 
     Raises MudotError for formats that matplotlib does not know and for places that cannot be written.
     """
@@ -170,7 +171,7 @@ def fit_height(figure: Figure) -> None:
         if engine is not None:
             engine.execute(figure)
         height = figure.get_tightbbox().height + 0.08
-        if height > figure.get_figheight() - 0.03:
+        if height > figure.get_figheight() - 0.05:
             break
         figure.set_figheight(height)
 

@@ -60,8 +60,10 @@ def _block(step: Any, rate_times: list[float], density: Array, reach: int) -> Ar
     largest = max(rate_times)
     last = math.ceil(max(largest + 10 * math.sqrt(largest), reach)) + 40
     weights = _poisson(rate_times, last + 1)
+    # For short times the weights underflow long before the mass could have crossed the mesh.
+    weights = weights[:, : int(np.flatnonzero(weights.max(axis=0))[-1]) + 1]
     sums, power = Gathered(weights, density), density
-    for k in range(last + 1):
+    for k in range(weights.shape[1]):
         power = density if k == 0 else step @ power
         if sums.add(power) and k > largest and _negligible(float(weights[-1, k]) * power, sums.total[-1]):
             break

@@ -40,6 +40,7 @@ from mudot.validation.figures_profiles import marginal, profiles_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
 
+SLOW = ("single frame in space", "strip")
 WFR = Wasserstein(1.0) + FisherRao(0.5)
 LINE = Cartesian(40, -4.0, 4.0)
 CIRCLE = Cartesian(40, -np.pi, np.pi, "periodic")
@@ -141,7 +142,7 @@ def words(panel: Any) -> list[str]:
     return [text.get_text() for text in panel.texts]
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in RUNS])
 def test_every_kind_of_run_is_drawn_with_names_on_all_axes_and_positive_data_on_log_axes(
     name: str, tmp_path: Path
 ) -> None:
@@ -335,7 +336,7 @@ def test_failed_and_damaged_runs_say_so_as_they_are() -> None:
     assert not pictures("line")["ledger"].get_suptitle()
 
 
-def test_plot_writes_every_picture_in_every_format_and_the_same_bytes_again(tmp_path: Path) -> None:
+def test_plot_writes_every_picture_in_every_format_and_the_same_bytes_for_the_same_run(tmp_path: Path) -> None:
     paths = figures.plot(example("line"), tmp_path / "a" / "b")
     names = [f"run-{name}.{kind}" for name in ("densities", "ledger") for kind in ("png", "pdf")]
     assert [path.name for path in paths] == names
