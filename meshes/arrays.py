@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class ArrayLibrary:
     sparse:    a SciPy CSR matrix to the library's own CSR matrix
     to_device: a host array to an array of this library
     to_host:   an array of this library to a NumPy array
+    fft:       real transforms in several dimensions (rfftn, irfftn)
     """
 
     name: str
@@ -37,6 +39,7 @@ class ArrayLibrary:
     sparse: Callable[[Any], Any]
     to_device: Callable[[np.ndarray], Array]
     to_host: Callable[[Array], np.ndarray]
+    fft: Any = None
 
 
 _registered: dict[str, Callable[[], ArrayLibrary]] = {}
@@ -50,21 +53,28 @@ def register(package: str, library: Callable[[], ArrayLibrary]) -> None:
 @cache
 def numpy_library() -> ArrayLibrary:
     """NumPy with SciPy: the host."""
+    import scipy.fft
     import scipy.special
 
-    return ArrayLibrary("numpy", np, scipy.special, lambda matrix: matrix, np.asarray, np.asarray)
+    # Threads share the lines of a transform: the result does not depend on their number.
+    transforms = {name: partial(getattr(scipy.fft, name), workers=threads.count()) for name in ("rfftn", "irfftn")}
+    return ArrayLibrary(
+        "numpy", np, scipy.special, lambda matrix: matrix, np.asarray, np.asarray, SimpleNamespace(**transforms)
+    )
 
 
 @cache
 def cupy_library() -> ArrayLibrary:
     """CuPy: one CUDA device. Raises ImportError without CuPy, RuntimeError without a device."""
     import cupy  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    import cupyx.scipy.fft  # type: ignore[import-not-found, import-untyped, unused-ignore]
     import cupyx.scipy.sparse  # type: ignore[import-not-found, import-untyped, unused-ignore]
     import cupyx.scipy.special  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     if not cupy.cuda.is_available():
         raise RuntimeError("CuPy is installed but finds no CUDA device")
-    return ArrayLibrary("cupy", cupy, cupyx.scipy.special, cupyx.scipy.sparse.csr_matrix, cupy.asarray, cupy.asnumpy)
+    sparse, special, fft = cupyx.scipy.sparse.csr_matrix, cupyx.scipy.special, cupyx.scipy.fft
+    return ArrayLibrary("cupy", cupy, special, sparse, cupy.asarray, cupy.asnumpy, fft)
 
 
 register("numpy", numpy_library)

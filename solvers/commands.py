@@ -50,7 +50,7 @@ def _create(output: Path, problem: Problem, method: str, overwrite: bool) -> sto
     attributes: dict[str, str | int | float] = {
         "title": problem.title,
         "problem": problem.text,
-        "energy_name": problem.energy,
+        "energy_name": str(problem.energy),
         "geometry": str(problem.geometry),
         "method": method,
         "vacuum": problem.vacuum,
@@ -76,12 +76,12 @@ def _needs(inputs: Inputs, output: Path) -> Needs:
     for n in cells:
         size *= n
     disk = storage.disk_bytes(size, len(inputs.time.times()))
-    return needs(cells, "wasserstein" in inputs.geometry.name, float(disk), output.parent)
+    kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
+    return needs(cells, inputs.geometry.transports, kernel, float(disk), output.parent)
 
 
 def _in_words(problem: Problem) -> str:
-    energy = problem.energy if problem.energy != "power" else f"power (p = {problem.power:g})"
-    return f"{energy} by {problem.geometry}, to t = {problem.times[-1]:g}, rtol {problem.rtol:g}"
+    return f"{problem.energy} by {problem.geometry}, to t = {problem.times[-1]:g}, rtol {problem.rtol:g}"
 
 
 @contextlib.contextmanager

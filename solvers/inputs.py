@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import check_form
+from mudot.solvers.kernel_tables import KERNELS, KernelTable
 from mudot.solvers.messages import listed, naming, quoted, suggestion
 from mudot.solvers.schema import (
     ENERGIES,
@@ -22,10 +23,12 @@ from mudot.solvers.schema import (
     RESERVED_GEOMETRIES,
     DensityTable,
     EnergyTable,
-    FisherRaoTable,
     GeometryTable,
     MeshTable,
     Mixture,
+    NamedEnergyTable,
+    PowerEnergyTable,
+    RenyiTable,
     Table,
     TimeTable,
 )
@@ -58,6 +61,8 @@ class Inputs:
     energy: EnergyTable
     geometry: GeometryTable
     time: TimeTable
+    energy_kernel: KernelTable | None
+    geometry_kernel: KernelTable | None
 
 
 def read(path: str | Path) -> Inputs:
@@ -100,14 +105,38 @@ def _inputs(path: Path, text: str, content: Mapping[str, Any]) -> Inputs:
     for place, table in (("[target] ", target), ("[initial] ", initial)):
         with naming(place):
             check_form(table, len(mesh.cells))
-    energy = _named("[energy]", content["energy"], ENERGIES, RESERVED_ENERGIES)
-    geometry = _named("[geometry]", content["geometry"], GEOMETRIES, RESERVED_GEOMETRIES)
+    energy = _named("[energy]", _without_kernel(content["energy"]), ENERGIES, RESERVED_ENERGIES)
+    geometry = _named("[geometry]", _without_kernel(content["geometry"]), GEOMETRIES, RESERVED_GEOMETRIES)
     _check_pair(energy, geometry)
-    if "kernel" in content:
+    _check_masses(energy, target, initial)
+    kernels = [_kernel(f"[{name}", table, content) for name, table in (("energy", energy), ("geometry", geometry))]
+    if "kernel" in content and not (energy.uses_kernel or geometry.uses_kernel):
         raise MudotError("[kernel]: neither the energy nor the geometry uses a kernel; remove the table")
     time = _table(TimeTable, "[time]", content["time"])
     _check_time(time)
-    return Inputs(path, text, content.get("title", ""), mesh, target, initial, energy, geometry, time)
+    title = content.get("title", "")
+    return Inputs(path, text, title, mesh, target, initial, energy, geometry, time, kernels[0], kernels[1])
+
+
+def _without_kernel(content: object) -> object:
+    """A table of an energy or geometry without its own [kernel], which is read apart."""
+    return {key: value for key, value in content.items() if key != "kernel"} if isinstance(content, dict) else content
+
+
+def _kernel(place: str, table: Table, content: Mapping[str, Any]) -> KernelTable | None:
+    """The kernel of the energy or geometry: its own, or the one of both."""
+    own = content[place[1:]].get("kernel")
+    if not table.uses_kernel:
+        if own is not None:
+            raise MudotError(f"{place}.kernel]: this {place[1:]} uses no kernel; remove the table")
+        return None
+    if own is not None:
+        return _named(f"{place}.kernel]", own, KERNELS, ())
+    if "kernel" not in content:
+        raise MudotError(
+            f"[kernel]: missing table; this {place[1:]} uses a kernel, expected name = one of {listed(KERNELS)}"
+        )
+    return _named("[kernel]", content["kernel"], KERNELS, ())
 
 
 def _check_tables(content: Mapping[str, Any]) -> None:
@@ -205,11 +234,24 @@ def _check_mesh(mesh: MeshTable) -> None:
 
 
 def _check_pair(energy: EnergyTable, geometry: GeometryTable) -> None:
-    if energy.power != 1 and not isinstance(geometry, FisherRaoTable):
+    kl = isinstance(energy, NamedEnergyTable | PowerEnergyTable) and energy.power == 1
+    if not kl and geometry.transports:
         raise MudotError(
             f"[geometry] name: the Wasserstein flow of '{energy.name}' is not available in this version; "
-            "expected 'fisher-rao', or the energy 'kl'"
+            "expected a geometry of Fisher-Rao type, or the energy 'kl'"
         )
+    if isinstance(energy, RenyiTable):
+        if energy.alpha == 1:
+            raise MudotError("[energy] alpha: got 1; expected another positive number, or the energy 'kl'")
+        if not getattr(geometry, "spherical", True):
+            raise MudotError("[geometry] spherical: 'renyi' compares probability measures; expected true")
+
+
+def _check_masses(energy: EnergyTable, target: DensityTable, initial: DensityTable) -> None:
+    if isinstance(energy, RenyiTable):
+        for place, table in (("[target]", target), ("[initial]", initial)):
+            if table.mass != 1:
+                raise MudotError(f"{place} mass: got {table.mass}; 'renyi' compares probability measures, expected 1")
 
 
 def _check_time(time: TimeTable) -> None:

@@ -10,14 +10,37 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import VARIABLES, CellAverages, cell_averages
-from mudot.solvers.energies import PowerDivergence
+from mudot.solvers.energies import Energy, JensenShannon, MaximumMeanDiscrepancy, PowerDivergence, Renyi
 from mudot.solvers.expressions import first_place
 from mudot.solvers.flows import GradientFlow
-from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
+from mudot.solvers.geometries import (
+    FisherRao,
+    Geometry,
+    KernelApproximateFisherRao,
+    KernelizedFisherRao,
+    Spherical,
+    Wasserstein,
+)
 from mudot.solvers.inputs import Inputs, read
+from mudot.solvers.kernel_tables import kernel_of
+from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.messages import naming
 from mudot.solvers.methods.reaction import Vacuum
-from mudot.solvers.schema import DensityTable, FisherRaoTable, GeometryTable, WassersteinTable
+from mudot.solvers.schema import (
+    DensityTable,
+    EnergyTable,
+    FisherRaoTable,
+    GeometryTable,
+    JensenShannonTable,
+    KernelApproximateFisherRaoTable,
+    KernelizedFisherRaoTable,
+    MmdTable,
+    NamedEnergyTable,
+    PowerEnergyTable,
+    RenyiTable,
+    WassersteinFisherRaoTable,
+    WassersteinTable,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +53,7 @@ class Problem:
     target:     cell averages of pi, shape `mesh.shape`
     log_target: their logarithms, finite where the averages underflow
     start:      cell averages of mu_0, shape `mesh.shape`
-    energy:     name of the energy
-    power:      the p of phi_p
+    energy:     the energy
     geometry:   the geometry with its weights
     vacuum:     what zero density does under phi_p, 0 < p < 1: 'fills' or 'stays' (see `PowerReaction`)
     times:      output times, increasing
@@ -44,8 +66,7 @@ class Problem:
     target: np.ndarray
     log_target: np.ndarray
     start: np.ndarray
-    energy: str
-    power: float
+    energy: Energy
     geometry: Geometry
     vacuum: Vacuum
     times: tuple[float, ...]
@@ -53,8 +74,7 @@ class Problem:
 
     def flow(self) -> GradientFlow:
         """The gradient flow. Raises MudotError for a pair of energy and geometry that makes none."""
-        energy = PowerDivergence(self.power, self.target, log_target=self.log_target)
-        return GradientFlow(self.mesh, energy, self.geometry, self.vacuum)
+        return GradientFlow(self.mesh, self.energy, self.geometry, self.vacuum)
 
 
 def load(path: str | Path) -> Problem:
@@ -75,6 +95,9 @@ def build(inputs: Inputs) -> Problem:
             _check_positive(inputs.target, mesh, target)
         with naming("[initial] "):
             start = cell_averages(inputs.initial, mesh, inputs.path.parent)
+    with naming(f"{inputs.path}: [kernel] "):
+        tables = (inputs.energy_kernel, inputs.geometry_kernel)
+        kernels = [None if table is None else kernel_of(table) for table in tables]
     return Problem(
         title=inputs.title,
         text=inputs.text,
@@ -82,27 +105,41 @@ def build(inputs: Inputs) -> Problem:
         target=target.values,
         log_target=target.log_values,
         start=start.values,
-        energy=inputs.energy.name,
-        power=inputs.energy.power,
-        geometry=geometry_of(inputs.geometry),
+        energy=energy_of(inputs.energy, target, kernels[0]),
+        geometry=geometry_of(inputs.geometry, kernels[1]),
         vacuum=inputs.geometry.vacuum if isinstance(inputs.geometry, FisherRaoTable) else "fills",
         times=inputs.time.times(),
         rtol=inputs.time.rtol,
     )
 
 
-def geometry_of(table: GeometryTable) -> Geometry:
-    """The geometry of a [geometry] table.
+def energy_of(table: EnergyTable, target: CellAverages, kernel: Kernel | None = None) -> Energy:
+    """The energy of an [energy] table, with its kernel if it uses one."""
+    if isinstance(table, MmdTable) and kernel is not None:
+        return MaximumMeanDiscrepancy(kernel, target.values)
+    if isinstance(table, JensenShannonTable):
+        return JensenShannon(target.values, target.log_values)
+    if isinstance(table, RenyiTable):
+        return Renyi(table.alpha, target.values, target.log_values)
+    assert isinstance(table, NamedEnergyTable | PowerEnergyTable)
+    return PowerDivergence(table.power, target.values, target.log_values)
+
+
+def geometry_of(table: GeometryTable, kernel: Kernel | None = None) -> Geometry:
+    """The geometry of a [geometry] table, with its kernel if it uses one.
 
     >>> geometry_of(FisherRaoTable(name="fisher-rao", spherical=True))
     Spherical(base=FisherRao(reaction=1.0))
     """
     if isinstance(table, WassersteinTable):
         return Wasserstein(table.transport)
-    reaction: Geometry = FisherRao(table.reaction)
-    if isinstance(table, FisherRaoTable):
-        return Spherical(reaction) if table.spherical else reaction
-    total: Geometry = Wasserstein(table.transport) + reaction
+    total: Geometry = FisherRao(table.reaction)
+    if isinstance(table, KernelizedFisherRaoTable) and kernel is not None:
+        total = KernelizedFisherRao(kernel, table.reaction)
+    elif isinstance(table, KernelApproximateFisherRaoTable) and kernel is not None:
+        total = KernelApproximateFisherRao(kernel, table.ridge, table.reaction)
+    elif isinstance(table, WassersteinFisherRaoTable):
+        total = Wasserstein(table.transport) + FisherRao(table.reaction)
     return Spherical(total) if table.spherical else total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,23 +44,29 @@ class Needs:
             )
 
 
-def memory(cells: tuple[int, ...], transport: bool) -> float:
+def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> float:
     """Peak memory of a run in bytes, above what is measured on meshes of every dimension by up to a third.
 
-    Pointwise flows hold a dozen arrays. Transport holds connectivity, gradient, divergence, generator and its step
-    matrix in CSR, and works on faces; dense factors of separable potentials are kept within a fixed number of bytes.
+    Pointwise flows hold a dozen arrays; with a kernel, Runge-Kutta stages and padded transforms besides. Transport holds
+    connectivity, gradient, divergence, generator and its step matrix in CSR, and works on faces; dense factors of
+    separable potentials are kept within a fixed number of bytes.
     """
-    size = float(_product(cells))
+    size = float(math.prod(cells))
+    squares = float(sum(n**2 for n in cells))
+    if kernel:
+        return _INTERPRETER + 8 * size * (30 + 6 * 2 ** len(cells)) + 24 * squares
     if not transport:
         return _INTERPRETER + 8 * size * 18
-    factors = min(_FACTORS, 8 * 24 * sum(float(n) ** 2 for n in cells))
-    return _INTERPRETER + factors + 8 * size * (28 + 30 * len(cells))
+    return _INTERPRETER + min(_FACTORS, 192 * squares) + 8 * size * (28 + 30 * len(cells))
 
 
-def needs(cells: tuple[int, ...], transport: bool, disk: float, folder: Path) -> Needs:
+def needs(cells: tuple[int, ...], transport: bool, kernel: bool, disk: float, folder: Path) -> Needs:
     """Needs of a run that writes a result of `disk` bytes into a folder."""
     return Needs(
-        memory(cells, transport), disk, float(psutil.virtual_memory().available), float(shutil.disk_usage(folder).free)
+        memory(cells, transport, kernel),
+        disk,
+        float(psutil.virtual_memory().available),
+        float(shutil.disk_usage(folder).free),
     )
 
 
@@ -74,10 +81,3 @@ def in_bytes(number: float) -> str:
             break
         number /= 1000
     return f"{number:.3g} {unit}" if number < 100 else f"{number:.0f} {unit}"
-
-
-def _product(cells: tuple[int, ...]) -> int:
-    total = 1
-    for n in cells:
-        total *= n
-    return total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +26,8 @@ class Table(BaseModel):
     """A table of the file: no unknown key, no conversion between types; descriptions say what is expected."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    uses_kernel: ClassVar[bool] = False
+    transports: ClassVar[bool] = False
 
 
 class MeshTable(Table):
@@ -98,6 +100,26 @@ class PowerEnergyTable(Table):
         return self.p
 
 
+class JensenShannonTable(Table):
+    """[energy] name = "jensen-shannon"."""
+
+    name: str
+
+
+class RenyiTable(Table):
+    """[energy] name = "renyi"."""
+
+    name: str
+    alpha: Positive = Field(description="a positive finite number other than 1")
+
+
+class MmdTable(Table):
+    """[energy] name = "mmd"."""
+
+    uses_kernel = True
+    name: str
+
+
 class FisherRaoTable(Table):
     """[geometry] name = "fisher-rao"."""
 
@@ -107,9 +129,29 @@ class FisherRaoTable(Table):
     vacuum: Literal["fills", "stays"] = Field("fills", description="'fills' or 'stays'")
 
 
+class KernelizedFisherRaoTable(Table):
+    """[geometry] name = "kernelized-fisher-rao"."""
+
+    uses_kernel = True
+    name: str
+    reaction: Positive = Field(1.0, description=_POSITIVE)
+    spherical: bool = Field(False, description=_TRUTH)
+
+
+class KernelApproximateFisherRaoTable(Table):
+    """[geometry] name = "kernel-approximate-fisher-rao"."""
+
+    uses_kernel = True
+    name: str
+    ridge: Positive = Field(description=_POSITIVE)
+    reaction: Positive = Field(1.0, description=_POSITIVE)
+    spherical: bool = Field(False, description=_TRUTH)
+
+
 class WassersteinTable(Table):
     """[geometry] name = "wasserstein"."""
 
+    transports = True
     name: str
     transport: Positive = Field(1.0, description=_POSITIVE)
 
@@ -117,6 +159,7 @@ class WassersteinTable(Table):
 class WassersteinFisherRaoTable(Table):
     """[geometry] name = "wasserstein-fisher-rao"."""
 
+    transports = True
     name: str
     transport: Positive = Field(1.0, description=_POSITIVE)
     reaction: Positive = Field(1.0, description=_POSITIVE)
@@ -140,25 +183,39 @@ class TimeTable(Table):
         return tuple(self.stop * (step / last) for step in range(last + 1))
 
 
-EnergyTable = NamedEnergyTable | PowerEnergyTable
-GeometryTable = FisherRaoTable | WassersteinTable | WassersteinFisherRaoTable
+EnergyTable = NamedEnergyTable | PowerEnergyTable | JensenShannonTable | RenyiTable | MmdTable
+GeometryTable = (
+    FisherRaoTable
+    | KernelizedFisherRaoTable
+    | KernelApproximateFisherRaoTable
+    | WassersteinTable
+    | WassersteinFisherRaoTable
+)
 
-ENERGIES: dict[str, type[EnergyTable]] = {**dict.fromkeys(NAMED, NamedEnergyTable), "power": PowerEnergyTable}
+ENERGIES: dict[str, type[EnergyTable]] = {
+    **dict.fromkeys(NAMED, NamedEnergyTable),
+    "power": PowerEnergyTable,
+    "jensen-shannon": JensenShannonTable,
+    "renyi": RenyiTable,
+    "mmd": MmdTable,
+}
 GEOMETRIES: dict[str, type[GeometryTable]] = {
     "fisher-rao": FisherRaoTable,
+    "kernelized-fisher-rao": KernelizedFisherRaoTable,
+    "kernel-approximate-fisher-rao": KernelApproximateFisherRaoTable,
     "wasserstein": WassersteinTable,
     "wasserstein-fisher-rao": WassersteinFisherRaoTable,
 }
 RESERVED_ENERGIES = (
-    *("jensen-shannon", "renyi", "mmd", "ksd", "kale", "drmmd", "moreau"),
+    *("ksd", "kale", "drmmd", "moreau"),
     *("free-energy", "shallow-network"),
 )
 """Names that the format defines and this version does not compute."""
 RESERVED_GEOMETRIES = (
-    *("kernelized-fisher-rao", "stein", "kernelized-wasserstein-fisher-rao"),
-    *(f"kernel-approximate-{name}" for name in GEOMETRIES),
+    *("stein", "kernelized-wasserstein-fisher-rao"),
+    *("kernel-approximate-wasserstein", "kernel-approximate-wasserstein-fisher-rao"),
     *("mmd", "de-stein", "de-kernelized-wasserstein-fisher-rao"),
-    *(f"flat-{name}" for name in GEOMETRIES),
+    *("flat-fisher-rao", "flat-wasserstein", "flat-wasserstein-fisher-rao"),
     *("interaction-force-transport", "local-regression-fisher-rao", "local-regression-wasserstein"),
 )
 """Names that the format defines and this version does not compute."""

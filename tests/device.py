@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import scipy.fft
 import scipy.sparse
 import scipy.special
 
@@ -231,6 +232,7 @@ xp = SimpleNamespace(
 """The namespace; what it lacks is an AttributeError, as `cupy.block` and `cupy.vecdot` are."""
 
 special = SimpleNamespace(erf=_bound(scipy.special.erf, "x"))
+fft = SimpleNamespace(**{name: _bound(getattr(scipy.fft, name), "array s axes") for name in ("rfftn", "irfftn")})
 
 for _name in METHODS.split():
     setattr(ndarray, _name, partialmethod(getattr(xp, _name)))
@@ -300,7 +302,7 @@ def to_host(array: Any) -> np.ndarray:
 @cache
 def library() -> ArrayLibrary:
     """The stand-in as the numerical core sees it."""
-    return ArrayLibrary("device", xp, special, csr_matrix, to_device, to_host)
+    return ArrayLibrary("device", xp, special, csr_matrix, to_device, to_host, fft)
 
 
 register(ndarray.__module__.partition(".")[0], library)

@@ -242,3 +242,12 @@ ENERGY_DROPS_ON_GRID: Mapping[str, Mapping[str, float]] = {
     "average": {"wasserstein": 0.572186, "fisher-rao": 0.347472},
 }
 """The same for 160 cells and 64 Strang steps, by the data, to 2e-6."""
+
+QUADRATIC_FAMILY: Mapping[float, tuple[float, float]] = {
+    1.0: (0.3584129, 0.1890956),
+    1e-1: (0.0695942, 0.0259196),
+    1e-2: (7.55591e-3, 2.626740e-3),
+    1e-3: (7.61827e-4, 2.628294e-4),
+}
+"""Ridge Fisher-Rao flow of KL with k = (1 + x y)^2 from 0.9 N(-0.8, 1.3) to 1.2 N(0.4, 0.5) at t = 1, by ridge: largest
+difference of the coefficients of log(mu/pi) to those of the Fisher-Rao flow, and of the energies (derived)."""

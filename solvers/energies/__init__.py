@@ -1,5 +1,6 @@
 """Energies F(mu): their values and first variations."""
 
+from mudot.solvers.energies.discrepancies import MaximumMeanDiscrepancy
 from mudot.solvers.energies.divergences import (
     NAMED,
     Hellinger,
@@ -8,14 +9,18 @@ from mudot.solvers.energies.divergences import (
     ReverseKullbackLeibler,
     chi_squared,
 )
+from mudot.solvers.energies.information import JensenShannon, Renyi
 from mudot.solvers.energies.protocol import Energy
 
 __all__ = [
     "NAMED",
     "Energy",
     "Hellinger",
+    "JensenShannon",
     "KullbackLeibler",
+    "MaximumMeanDiscrepancy",
     "PowerDivergence",
+    "Renyi",
     "ReverseKullbackLeibler",
     "chi_squared",
 ]

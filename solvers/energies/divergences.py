@@ -53,6 +53,9 @@ class PowerDivergence:
         if not bool(xp.isfinite(self.log_target).all()):
             raise MudotError("target: expected finite logarithms of the cell averages")
 
+    def __str__(self) -> str:
+        return self.name if self.name != "power" else f"power (p = {self.power:g})"
+
     @property
     def name(self) -> str:
         """`kl`, `reverse-kl`, `chi2`, `hellinger`, or `power`."""
@@ -68,11 +71,11 @@ class PowerDivergence:
 
     def log_ratio(self, density: Array) -> Array:
         """log s = log(mu/pi), shape `mesh.shape`; -inf in cells of zero density."""
-        return in_blocks(_log_ratio, density, self.target, self.log_target)
+        return in_blocks(log_ratio, density, self.target, self.log_target)
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """D_phi_p(mu | pi); inf where mu vanishes on a cell and p <= 0."""
-        return integrate(mesh, in_blocks(partial(_integrand, self.power), density, self.target, self.log_target))
+        return integrate(mesh, in_blocks(partial(integrand, self.power), density, self.target, self.log_target))
 
     def first_variation(self, mesh: Cartesian, density: Array) -> Array:
         """phi_p'(s): log s for p = 1, else (s^(p-1) - 1)/(p - 1); -inf at zero density for p <= 1, inf is possible
@@ -99,7 +102,7 @@ def _excess(near: Array, density: Array, target: Array) -> Array:
     return xp.where(near, density - target, 0.0) / xp.where(near, target, 1.0)
 
 
-def _log_ratio(density: Array, target: Array, log_target: Array) -> Array:
+def log_ratio(density: Array, target: Array, log_target: Array) -> Array:
     """log s."""
     xp = array_module(density)
     near, positive = _near(density, target), density > 0
@@ -108,10 +111,10 @@ def _log_ratio(density: Array, target: Array, log_target: Array) -> Array:
     return xp.where(near, close, xp.where(positive, far, -np.inf))
 
 
-def _integrand(p: float, density: Array, target: Array, log_target: Array) -> Array:
+def integrand(p: float, density: Array, target: Array, log_target: Array) -> Array:
     """pi phi_p(s)."""
     xp = array_module(density)
-    ratio = _log_ratio(density, target, log_target)
+    ratio = log_ratio(density, target, log_target)
     moderate = (xp.abs(ratio) < _MODERATE / max(1.0, abs(p))) & (target > np.finfo(float).tiny)
     close = _without_cancellation(p, density, target, xp.where(moderate, ratio, 0.0))
     if bool(moderate.all()):
@@ -141,7 +144,7 @@ def _second_tail(x: Array) -> Array:
 def _by_formula(p: float, density: Array, target: Array, log_target: Array) -> Array:
     """pi phi_p(s) in logarithms, so that neither s nor s^p is ever formed."""
     xp = array_module(density)
-    ratio = _log_ratio(density, target, log_target)
+    ratio = log_ratio(density, target, log_target)
     if p == 1:
         return density * xp.where(density > 0, ratio, 0.0) - density + target
     if p == 0:

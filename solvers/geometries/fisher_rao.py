@@ -32,6 +32,11 @@ class FisherRao(Composable):
         return ("fisher-rao",)
 
     @property
+    def multiplicative(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def conserves_mass(self) -> bool:
         """No."""
         return False
@@ -46,7 +51,7 @@ class FisherRao(Composable):
 
     def onsager(self, mesh: Cartesian, density: Array) -> FisherRaoOnsager:
         """K(mu) at one state."""
-        return FisherRaoOnsager(mesh, self.reaction * density)
+        return FisherRaoOnsager(mesh, self.reaction * density, self.reaction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,11 @@ class FisherRaoOnsager:
 
     mesh: Cartesian
     mobility: Array
+    reaction: float
+
+    def growth(self, xi: Array) -> Array:
+        """beta xi."""
+        return self.reaction * xi
 
     def apply(self, xi: Array) -> Array:
         """beta mu xi."""

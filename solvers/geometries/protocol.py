@@ -29,12 +29,23 @@ class Onsager(Protocol):
         """An approximation of the operator's diagonal, for preconditioning."""
 
 
+class Reaction(Onsager, Protocol):
+    """The Onsager operator of a multiplicative geometry, K(mu) xi = mu f: its flows are mu' = -mu f."""
+
+    def growth(self, xi: Array) -> Array:
+        """f, of the mesh's shape; defined also where mu vanishes."""
+
+
 class Geometry(Protocol):
     """A gradient structure on measures; geometries add (`Wasserstein() + 0.5 * FisherRao()`)."""
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the elementary parts."""
+
+    @property
+    def multiplicative(self) -> bool:
+        """Whether its Onsager operators are of the kind `Reaction`."""
 
     @property
     def conserves_mass(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable
-from mudot.solvers.geometries.protocol import Geometry, Onsager
+from mudot.solvers.geometries.protocol import Geometry, Onsager, Reaction
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Spherical(Composable):
     def parts(self) -> tuple[str, ...]:
         """Those of the base."""
         return self.base.parts
+
+    @property
+    def multiplicative(self) -> bool:
+        """As the base."""
+        return self.base.multiplicative
 
     @property
     def conserves_mass(self) -> bool:
@@ -65,6 +71,10 @@ class SphericalOnsager:
     def centred(self, xi: Array) -> Array:
         """xi - c."""
         return xi - integrate(self.mesh, self._of_ones * xi) / integrate(self.mesh, self._of_ones)
+
+    def growth(self, xi: Array) -> Array:
+        """The base's growth field at xi - c."""
+        return cast(Reaction, self.base).growth(self.centred(xi))
 
     def apply(self, xi: Array) -> Array:
         """K_base (xi - c)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable
-from mudot.solvers.geometries.protocol import Geometry, Onsager
+from mudot.solvers.geometries.protocol import Geometry, Onsager, Reaction
 from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.operators import stencil_of
 
@@ -26,6 +27,11 @@ class Sum(Composable):
     def parts(self) -> tuple[str, ...]:
         """The parts of all terms."""
         return tuple(part for term in self.terms for part in term.parts)
+
+    @property
+    def multiplicative(self) -> bool:
+        """Whether every term is."""
+        return all(term.multiplicative for term in self.terms)
 
     @property
     def conserves_mass(self) -> bool:
@@ -58,6 +64,11 @@ class SumOnsager:
         for term in self.terms[1:]:
             total = total + term.apply(xi)
         return total
+
+    def growth(self, xi: Array) -> Array:
+        """Sum of the growth fields, where every term has one."""
+        fields = [cast(Reaction, term).growth(xi) for term in self.terms]
+        return sum(fields[1:], start=fields[0])
 
     def dual(self, xi: Array) -> tuple[float, ...]:
         """R*_i(xi) of every part."""

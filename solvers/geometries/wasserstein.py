@@ -38,6 +38,11 @@ class Wasserstein(Composable):
         return ("wasserstein",)
 
     @property
+    def multiplicative(self) -> bool:
+        """No: it moves mass."""
+        return False
+
+    @property
     def conserves_mass(self) -> bool:
         """Yes: fluxes leave one cell and enter another."""
         return True

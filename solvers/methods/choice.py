@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import Energy, PowerDivergence
+from mudot.solvers.energies import Energy, PowerDivergence, Renyi
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.semigroup import FokkerPlanck
@@ -21,6 +22,15 @@ class Structure:
     transport: tuple[Wasserstein, ...] = ()
     plain: tuple[FisherRao, ...] = ()
     spherical: tuple[FisherRao, ...] = ()
+
+
+def elementary(geometry: Geometry) -> bool:
+    """Whether a geometry is made of Wasserstein and Fisher-Rao parts alone."""
+    if isinstance(geometry, Sum):
+        return all(elementary(term) for term in geometry.terms)
+    if isinstance(geometry, Spherical):
+        return elementary(geometry.base)
+    return isinstance(geometry, Wasserstein | FisherRao)
 
 
 def structure(geometry: Geometry, spherical: bool = False) -> Structure:
@@ -42,15 +52,20 @@ def structure(geometry: Geometry, spherical: bool = False) -> Structure:
 
 
 def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacuum = "fills") -> Method:
-    """The method of choice. Raises MudotError where there is none, saying what there is."""
-    parts = structure(geometry)
+    """The method of choice: exact where there is an exact one. Raises MudotError where there is none, saying why."""
+    if isinstance(energy, Renyi) and not geometry.conserves_mass:
+        raise MudotError("renyi is an energy of probability measures; use it with a spherical geometry")
+    if not elementary(geometry):
+        if geometry.multiplicative:
+            return LogRungeKutta(mesh, energy, geometry)
+        raise MudotError(f"geometry: no method for {geometry} with the energy {energy.name}")
     if not isinstance(energy, PowerDivergence):
-        raise MudotError(f"energy: no method for {energy.name}; available: kl, reverse-kl, chi2, hellinger, power")
+        if geometry.multiplicative:
+            return LogRungeKutta(mesh, energy, geometry)
+        raise MudotError(_no_transport(energy))
+    parts = structure(geometry)
     if parts.transport and energy.power != 1:
-        raise MudotError(
-            f"the Wasserstein flow of {energy.name} is not available in this version; "
-            "energy 'kl' goes with every geometry, the others with 'fisher-rao'"
-        )
+        raise MudotError(_no_transport(energy))
     if parts.plain and parts.spherical:
         raise MudotError("geometry: plain and spherical Fisher-Rao in one sum; make all of it Spherical or none")
     reaction = _reaction(mesh, energy, parts, vacuum)
@@ -61,6 +76,13 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     if chosen is None:
         raise MudotError("geometry: a sum without terms has no flow")
     return chosen
+
+
+def _no_transport(energy: Energy) -> str:
+    return (
+        f"the Wasserstein flow of {energy.name} is not available in this version; "
+        "energy 'kl' goes with every geometry, the others with those of Fisher-Rao type"
+    )
 
 
 def _transport(mesh: Cartesian, energy: PowerDivergence, parts: Structure) -> FokkerPlanck | None:

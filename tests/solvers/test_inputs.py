@@ -154,7 +154,7 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("energy-number", {"energy": "[energy]\nname = 1"}, ("[energy] name", "got 1")),
     ("energy-unknown", {"energy": '[energy]\nname = "helinger"'}, ("[energy] name", "did you mean 'hellinger'")),
     ("energy-case", {"energy": '[energy]\nname = "KL"'}, ("[energy] name", "'KL'", "did you mean 'kl'")),
-    ("energy-reserved", {"energy": '[energy]\nname = "mmd"'}, ("[energy] name", "'mmd' is not available", "chi2")),
+    ("energy-reserved", {"energy": '[energy]\nname = "ksd"'}, ("[energy] name", "'ksd' is not available", "chi2")),
     ("energy-extra-key", {"energy": '[energy]\nname = "kl"\np = 2'}, ("[energy] p", "unknown key")),
     ("power-without-p", {"energy": '[energy]\nname = "power"'}, ("[energy] p", "missing")),
     ("power-nan", {"energy": '[energy]\nname = "power"\np = nan'}, ("[energy] p", "nan", "finite")),
@@ -168,8 +168,8 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ),
     (
         "geometry-reserved",
-        {"geometry": '[geometry]\nname = "stein"'},
-        ("[geometry] name", "'stein' is not available", "available: fisher-rao, wasserstein"),
+        {"geometry": '[geometry]\nname = "de-stein"'},
+        ("[geometry] name", "'de-stein' is not available", "available: fisher-rao"),
     ),
     (
         "geometry-foreign-key",

@@ -1,11 +1,12 @@
 """All validation cases, by subject."""
 
 from mudot.validation.cases.books import BOOKS
+from mudot.validation.cases.kernels import KERNELS
 from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
 from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.outcome import Case
 
-CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *BOOKS)
+CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *BOOKS)
 """In the order of the report."""

@@ -64,8 +64,10 @@ def test_flows_without_a_method_are_refused_in_one_line(power: float, geometry: 
 def test_unknown_energies_and_geometries_are_refused_by_name() -> None:
     class Entropy:
         name = "entropy"
+        multiplicative = False
+        conserves_mass = True
 
     with pytest.raises(MudotError, match="entropy"):
-        method_for(MESH, Entropy(), FisherRao())  # type: ignore[arg-type]
+        method_for(MESH, Entropy(), Wasserstein())  # type: ignore[arg-type]
     with pytest.raises(MudotError, match="Entropy"):
         method_for(MESH, KL, Entropy())  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""Fisher-Rao geometries whose growth fields are smoothed by a kernel (Zhu and Mielke 2024, sections 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.averages import integrate, volumes
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.geometries.algebra import Composable, positive, weighted
+from mudot.solvers.geometries.protocol import Reaction
+from mudot.solvers.kernels.cached import operator_on
+from mudot.solvers.kernels.functions import Kernel
+from mudot.solvers.kernels.operators import KernelOperator
+from mudot.solvers.kernels.solves import ridge
+from mudot.solvers.linear import conjugate_gradients
+
+
+@dataclass(frozen=True)
+class KernelizedFisherRao(Composable):
+    """beta times the force-kernelized Fisher-Rao geometry: K(mu) xi = mu K_mu xi, R* = beta/2 <xi, K_mu xi>_mu,
+    R(u) = 1/(2 beta) |u/mu|^2 in the kernel's Hilbert space (Zhu and Mielke 2024, eqs. 3.1-3.5). Its flow of the
+    reverse KL is the Fisher-Rao flow of MMD^2/2 (Lemma 6.11).
+
+    kernel: positive definite
+    """
+
+    kernel: Kernel
+    reaction: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive("reaction", self.reaction)
+        _check_definite(self.kernel)
+
+    def __str__(self) -> str:
+        return weighted(self.reaction, f"kernelized fisher-rao ({self.kernel.name})")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """One part."""
+        return ("kernelized-fisher-rao",)
+
+    @property
+    def multiplicative(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def conserves_mass(self) -> bool:
+        """No."""
+        return False
+
+    def on(self, library: ArrayLibrary) -> KernelizedFisherRao:
+        """Itself: it has no data."""
+        return self
+
+    def scaled(self, factor: float) -> KernelizedFisherRao:
+        """The weight multiplied by a factor."""
+        return replace(self, reaction=factor * self.reaction)
+
+    def onsager(self, mesh: Cartesian, density: Array) -> SmoothedOnsager:
+        """K(mu) at one state."""
+        operator = operator_on(self.kernel, mesh, library_of(density))
+        return SmoothedOnsager(mesh, density, operator, self.reaction, None)
+
+
+@dataclass(frozen=True)
+class KernelApproximateFisherRao(Composable):
+    """beta times the ridge Fisher-Rao geometry: K(mu) xi = mu A xi with A = (K_mu + lambda)^-1 K_mu, the kernel ridge
+    regression of xi on mu; R = R_FR + lambda R_kernelized (Zhu and Mielke 2024, eqs. 3.6-3.8, Prop. 3.3). Fisher-Rao
+    for lambda to 0, kernelized Fisher-Rao at time t/lambda for lambda to infinity.
+
+    kernel: positive definite;   ridge: lambda > 0
+    """
+
+    kernel: Kernel
+    ridge: float
+    reaction: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive("reaction", self.reaction)
+        positive("ridge", self.ridge)
+        _check_definite(self.kernel)
+
+    def __str__(self) -> str:
+        return weighted(self.reaction, f"kernel-approximate fisher-rao ({self.kernel.name}, ridge {self.ridge:g})")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """One part."""
+        return ("kernel-approximate-fisher-rao",)
+
+    @property
+    def multiplicative(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def conserves_mass(self) -> bool:
+        """No."""
+        return False
+
+    def on(self, library: ArrayLibrary) -> KernelApproximateFisherRao:
+        """Itself: it has no data."""
+        return self
+
+    def scaled(self, factor: float) -> KernelApproximateFisherRao:
+        """The weight multiplied by a factor."""
+        return replace(self, reaction=factor * self.reaction)
+
+    def onsager(self, mesh: Cartesian, density: Array) -> SmoothedOnsager:
+        """K(mu) at one state."""
+        operator = operator_on(self.kernel, mesh, library_of(density))
+        return SmoothedOnsager(mesh, density, operator, self.reaction, self.ridge)
+
+
+def _check_definite(kernel: Kernel) -> None:
+    if not kernel.positive_definite:
+        raise MudotError(f"kernel {kernel.name}: this geometry needs a positive definite kernel")
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothedOnsager(Reaction):
+    """K(mu) xi = beta mu S xi with S = K_mu (ridge None) or the ridge regression on mu."""
+
+    mesh: Cartesian
+    density: Array
+    operator: KernelOperator
+    reaction: float
+    ridge: float | None
+
+    def growth(self, xi: Array) -> Array:
+        """beta S xi."""
+        if self.ridge is None:
+            return self.reaction * self.operator.apply(self.density * xi)
+        return self.reaction * ridge(self.operator, self._masses, xi, self.ridge).f
+
+    def apply(self, xi: Array) -> Array:
+        """beta mu S xi."""
+        return self.density * self.growth(xi)
+
+    def dual(self, xi: Array) -> tuple[float, ...]:
+        """beta/2 <xi, S xi>_mu."""
+        return (0.5 * integrate(self.mesh, xi * self.apply(xi)),)
+
+    def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
+        """1/2 <u, phi> with K(mu) phi = u; infinite, and then not found, for rates that the kernel cannot make."""
+        phi = conjugate_gradients(self.apply, rate, volumes(self.mesh, rate), self.diagonal(), guess).solution
+        return (0.5 * integrate(self.mesh, rate * phi),)
+
+    def diagonal(self) -> Array:
+        """beta mu times the share of S that stays in a cell, k(x, x) mu_i |K_i| / (that + lambda)."""
+        stays = self._masses if self.ridge is None else self._masses / (self._masses + self.ridge)
+        return self.reaction * self.density * stays
+
+    @cached_property
+    def _masses(self) -> Array:
+        return self.density * volumes(self.mesh, self.density)

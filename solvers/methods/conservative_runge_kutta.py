@@ -1,0 +1,89 @@
+"""Transport flows that are not stiff: an embedded Runge-Kutta pair for mu, in conservation form.
+
+mu' = -K(mu) DF(mu) with K(mu) xi = -div(m v): every stage moves mass across faces, so that mass is kept to round-off.
+Positivity is a condition on the step: stages or steps with a negative cell are halved. Short steps are positive where
+a cell loses mass at a rate bounded by a multiple of its density, as with the mobilities of the Stein geometries; so
+halving ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.averages import integrate
+from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.energies import Energy
+from mudot.solvers.geometries import Geometry
+from mudot.solvers.linear import NotConverged
+from mudot.solvers.methods.dormand_prince import ERROR, STAGES, after_rejection, after_success, combined
+from mudot.solvers.methods.protocol import Advance, by_steps
+
+_ROUND_OFF = 1e-14
+_SHORTEST = 1e-13
+_NOTHING = 1e-290
+"""Densities below this are zero: what a cell may be short of, from cells lifted to the smallest normal number."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConservativeRungeKutta:
+    """The flow of an energy in a geometry that conserves mass and whose velocities are smooth: rates that do not grow
+    like 1/h^2."""
+
+    mesh: Cartesian
+    energy: Energy
+    geometry: Geometry
+
+    @property
+    def description(self) -> str:
+        """One line for logs and results."""
+        return "Runge-Kutta pair of order 5(4) in conservation form, steps kept positive, error controlled"
+
+    def rate(self, density: Array) -> Array:
+        """-K(mu) DF(mu), at zero density taken as at the smallest normal number."""
+        positive = array_module(density).maximum(density, np.finfo(float).tiny)
+        onsager = self.geometry.onsager(self.mesh, positive)
+        return -onsager.apply(self.energy.first_variation(self.mesh, positive))
+
+    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+        """One after the other."""
+        return by_steps(self, density, durations, step, rtol)
+
+    def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
+        """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass
+        moved. Raises NotConverged where positive steps become too short to go on."""
+        left, first, before, refused = duration, self.rate(density), 1.0, False
+        while left > 0:
+            tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
+            result = self._step(density, first, tau, rtol)
+            if result is None or result[2] > 1:
+                if tau <= _SHORTEST * duration:
+                    raise NotConverged(f"Runge-Kutta steps of {tau:.1e} still fail; refine the mesh or raise rtol")
+                step = tau * (0.5 if result is None else after_rejection(result[2]))
+                refused = True
+                continue
+            density, first, ratio = result
+            left = left - tau if tau < left else 0.0
+            # Right after a refusal a longer step would be refused again.
+            grown = tau * min(after_success(ratio, before), 1.0 if refused else math.inf)
+            step, before, refused = (max(step, grown) if grown >= tau else grown), ratio, False
+        return Advance(density, step)
+
+    def _step(self, density: Array, first: Array, tau: float, rtol: float) -> tuple[Array, Array, float] | None:
+        """One step: new density, its rate, and error over tolerance; None where a stage has a negative cell."""
+        xp = array_module(density)
+        rates, new = [first], density
+        for weights in STAGES:
+            new = density + tau * combined(weights, rates)
+            if not float(new.min()) >= -_NOTHING:
+                return None
+            new = xp.maximum(new, 0.0)
+            rates.append(self.rate(new))
+        mass = integrate(self.mesh, density)
+        error = tau * integrate(self.mesh, xp.abs(combined(ERROR, rates))) / mass
+        change = tau * integrate(self.mesh, xp.abs(first)) / mass
+        return new, rates[-1], max(error / (rtol * min(1.0, change) + _ROUND_OFF), 1e-10)
