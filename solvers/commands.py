@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,10 +73,7 @@ def _check_output(output: Path, resume: bool, overwrite: bool) -> None:
 
 def _needs(inputs: Inputs, output: Path) -> Needs:
     cells = tuple(inputs.mesh.cells)
-    size = 1
-    for n in cells:
-        size *= n
-    disk = storage.disk_bytes(size, len(inputs.time.times()))
+    disk = storage.disk_bytes(math.prod(cells), len(inputs.time.times()))
     kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
     return needs(cells, inputs.geometry.transports, kernel, float(disk), output.parent)
 

@@ -47,17 +47,18 @@ class Needs:
 def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> float:
     """Peak memory of a run in bytes, above what is measured on meshes of every dimension by up to a third.
 
-    Pointwise flows hold a dozen arrays; with a kernel, Runge-Kutta stages and padded transforms besides. Transport holds
-    connectivity, gradient, divergence, generator and its step matrix in CSR, and works on faces; dense factors of
-    separable potentials are kept within a fixed number of bytes.
+    Pointwise flows hold a dozen arrays; with a kernel, Runge-Kutta stages and padded transforms besides. Transport
+    holds connectivity, gradient, divergence, generator and its step matrix in CSR, and works on faces; dense factors
+    of separable potentials are kept within a fixed number of bytes.
     """
     size = float(math.prod(cells))
     squares = float(sum(n**2 for n in cells))
     if kernel:
-        return _INTERPRETER + 8 * size * (30 + 6 * 2 ** len(cells)) + 24 * squares
+        padded = float(6 * 2 ** len(cells))
+        return _INTERPRETER + 8 * size * (30 + padded) + 24 * squares
     if not transport:
         return _INTERPRETER + 8 * size * 18
-    return _INTERPRETER + min(_FACTORS, 192 * squares) + 8 * size * (28 + 30 * len(cells))
+    return _INTERPRETER + float(min(_FACTORS, 192 * squares)) + 8 * size * (28 + 30 * len(cells))
 
 
 def needs(cells: tuple[int, ...], transport: bool, kernel: bool, disk: float, folder: Path) -> Needs:

@@ -6,10 +6,10 @@ by itself, and is symmetric in the masses m |e| d_e: so K is symmetric and posit
 is a neighbour's gain.
 
 The mobility is the logarithmic mean of the two neighbours, but at most `STEEPEST` times the smaller one. The plain
-mean a/log(a/b) forgets too slowly that a cell is nearly empty: a smooth velocity, unlike grad log mu of the
-Wasserstein geometry, does not stop there, and empties the cell in finite time. With the bound a cell can lose mass at
-a finite rate only, and stays positive. It matters where neighbours differ by a factor of 36 or more, and it keeps the
-speed of fronts up to a factor of exp(10) from cell to cell; into cells of density zero mass cannot go.
+mean of a and b falls only like b/log(b/a) when a does: a smooth velocity, which unlike grad log mu does not turn
+round at an empty cell, would empty it in finite time. With the bound a cell loses mass at a finite rate and stays
+positive. It matters where neighbours differ by a factor of 36 or more, and it keeps the speed of fronts as steep as
+exp(10) from cell to cell; into cells of density zero no mass goes.
 """
 
 from __future__ import annotations

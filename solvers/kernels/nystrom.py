@@ -1,8 +1,8 @@
 """Randomised Nystrom preconditioning of S + lambda (Frangella, Tropp & Udell 2023, algorithms 2.1 and 5.1).
 
 A sketch with a few random vectors finds the large eigenvalues of S, those that make conjugate gradients slow; the
-preconditioner lowers them to the size of the smallest one found. Rank 2 #(eigenvalues above lambda) leaves a condition
-number of a few units. The random vectors are those of a fixed seed: results repeat.
+preconditioner lowers them to the size of the smallest one found. Twice as many vectors as there are eigenvalues above
+lambda leave a condition number of a few units. The random vectors are those of a fixed seed: results repeat.
 """
 
 from __future__ import annotations

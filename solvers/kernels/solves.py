@@ -30,9 +30,10 @@ class RidgeSolution:
     f:                  of the shape of xi
     y:                  of the shape of xi, f = G M y: the warm start of the next solve
     rkhs_norm_squared:  |f|_H^2
-    residual:           |<xi,f>_mu - |f|_mu^2 - lambda |f|_H^2| / <xi,f>_mu
+    residual:           |<xi,f>_mu - |f|_mu^2 - lambda |f|_H^2| / <xi,f>_mu: round-off
     iterations:         0 for direct solves
-    defect:             |M xi - (S + lambda) y| / |M xi|: bounds the error of f in L2(mu), relative to xi
+    defect:             |M xi - (S + lambda) y| / |M xi|: bounds the error of f in L2(mu), relative to xi; 0 for direct
+                        solves, whose y is defined by it
     """
 
     f: Array
@@ -81,9 +82,7 @@ def ridge(
     found = shifted_gradients(
         lambda y: root * operator.gram_on(on, root * y), ridge, right, guess, tolerance, preconditioner
     )
-    f = operator.gram_on(on, root * found.solution)
-    norm_squared = float((found.solution * root * f).sum())
-    return _solution(f, found, norm_squared, root, right, ridge)
+    return _scaled(found, operator.gram_on(on, root * found.solution), root, right, ridge)
 
 
 def _local_ridge(line: MarkovInverse, masses: Array, right: Array, ridge: float) -> RidgeSolution:
@@ -92,18 +91,29 @@ def _local_ridge(line: MarkovInverse, masses: Array, right: Array, ridge: float)
     solved = line.solve(library.to_host(masses), ridge, library.to_host(root * right))
     f = library.to_device(solved)
     y = (right - root * f) / ridge
-    return _solution(f, LinearSolution(y, 0.0, 0), line.norm_squared(solved), root, right, ridge)
+    norm_squared = line.norm_squared(solved)
+    return RidgeSolution(f, y, norm_squared, _residual(right, root * f, ridge * norm_squared), 0, 0.0)
 
 
-def _solution(
-    f: Array, found: LinearSolution, norm_squared: float, root: Array, right: Array, ridge: float
-) -> RidgeSolution:
+def _scaled(found: LinearSolution, f: Array, root: Array, right: Array, ridge: float) -> RidgeSolution:
+    """The best multiple of an approximate solution: it splits the dissipation exactly, whatever the tolerance was.
+
+    Along the ray of y, |f - xi|_mu^2 + ridge |f|_H^2 is smallest where <xi, f>_mu = |f|_mu^2 + ridge |f|_H^2.
+    """
     image = root * f
     total, part = float((right * image).sum()), float((image * image).sum())
-    identity = abs(total - part - ridge * norm_squared)
-    return RidgeSolution(
-        f, found.solution, norm_squared, identity / total if total > 0 else identity, found.iterations, found.residual
-    )
+    norm_squared = float((found.solution * image).sum())
+    factor = total / (part + ridge * norm_squared) if total > 0 else 1.0
+    y, image, norm_squared = factor * found.solution, factor * image, factor**2 * norm_squared
+    rest, scale = right - image - ridge * y, float((right * right).sum())
+    defect = math.sqrt(float((rest * rest).sum()) / scale) if scale else 0.0
+    identity = _residual(right, image, ridge * norm_squared)
+    return RidgeSolution(factor * f, y, norm_squared, identity, found.iterations, defect)
+
+
+def _residual(right: Array, image: Array, rest: float) -> float:
+    total, part = float((right * image).sum()), float((image * image).sum())
+    return abs(total - part - rest) / total if total > 0 else abs(part + rest)
 
 
 def ridge_preconditioner(

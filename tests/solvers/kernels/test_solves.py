@@ -232,8 +232,10 @@ def test_preconditioner_of_full_reach_leaves_a_few_iterations_and_repeats() -> N
     assert np.array_equal(first.vectors, second.vectors)
     root = np.sqrt(masses)
     dense = root[:, None] * operator.cells.matrices[0] * root  # type: ignore[attr-defined]
-    np.testing.assert_allclose(first.values[:60], np.linalg.eigvalsh(dense)[::-1][:60], rtol=1e-6)
-    np.testing.assert_allclose(first.vectors[:60] @ first.vectors[:60].T, np.eye(60), rtol=0, atol=1e-8)
+    exact = np.linalg.eigvalsh(dense)[::-1][: first.rank]
+    assert (first.values <= exact * (1 + 1e-12)).all()
+    np.testing.assert_allclose(first.values, exact, rtol=0, atol=3e-5 * exact[0])
+    np.testing.assert_allclose(first.vectors @ first.vectors.T, np.eye(first.rank), rtol=0, atol=1e-8)
     found = ridge(operator, masses, np.cos(3 * x), 1e-6, preconditioner=first)
     assert found.iterations <= 5 and found.defect <= 1e-10
 
@@ -267,9 +269,9 @@ def test_polynomial_regression_takes_as_many_iterations_as_there_are_features() 
 
 
 def test_impossible_accuracy_is_refused_with_the_residual_that_was_reached() -> None:
-    operator, x, volumes = on_line(MaternKernel(0.5, 1.5), 256, 6.0)
+    operator, x, volumes = on_line(MaternKernel(0.5, 1.5), 1024, 6.0)
     with pytest.raises(NotConverged, match=r"residual [\d.e-]+ after 5000 iterations, needed 1\.0e-10; raise the regul"):
-        ridge(operator, volumes, np.sign(np.sin(40 * x)), 1e-13)
+        ridge(operator, volumes, np.sign(np.sin(40 * x)), 1e-12)
 
 
 def test_negative_masses_and_ridges_and_indefinite_kernels_are_refused() -> None:
