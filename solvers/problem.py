@@ -10,7 +10,16 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import VARIABLES, CellAverages, cell_averages
-from mudot.solvers.energies import Energy, JensenShannon, MaximumMeanDiscrepancy, PowerDivergence, Renyi
+from mudot.solvers.energies import (
+    DeRegularizedMMD,
+    Energy,
+    JensenShannon,
+    Kale,
+    MaximumMeanDiscrepancy,
+    Moreau,
+    PowerDivergence,
+    Renyi,
+)
 from mudot.solvers.expressions import first_place
 from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import (
@@ -34,9 +43,10 @@ from mudot.solvers.schema import (
     JensenShannonTable,
     KernelApproximateFisherRaoTable,
     KernelizedFisherRaoTable,
-    MmdTable,
+    MoreauTable,
     NamedEnergyTable,
     PowerEnergyTable,
+    RegularizedTable,
     RenyiTable,
     WassersteinFisherRaoTable,
     WassersteinTable,
@@ -95,9 +105,13 @@ def build(inputs: Inputs) -> Problem:
             _check_positive(inputs.target, mesh, target)
         with naming("[initial] "):
             start = cell_averages(inputs.initial, mesh, inputs.path.parent)
-    with naming(f"{inputs.path}: [kernel] "):
-        tables = (inputs.energy_kernel, inputs.geometry_kernel)
-        kernels = [None if table is None else kernel_of(table) for table in tables]
+        with naming("[kernel] "):
+            tables = (inputs.energy_kernel, inputs.geometry_kernel)
+            kernels = [None if table is None else kernel_of(table) for table in tables]
+        with naming("[energy] "):
+            energy = energy_of(inputs.energy, target, kernels[0])
+        with naming("[geometry] "):
+            geometry = geometry_of(inputs.geometry, kernels[1])
     return Problem(
         title=inputs.title,
         text=inputs.text,
@@ -105,8 +119,8 @@ def build(inputs: Inputs) -> Problem:
         target=target.values,
         log_target=target.log_values,
         start=start.values,
-        energy=energy_of(inputs.energy, target, kernels[0]),
-        geometry=geometry_of(inputs.geometry, kernels[1]),
+        energy=energy,
+        geometry=geometry,
         vacuum=inputs.geometry.vacuum if isinstance(inputs.geometry, FisherRaoTable) else "fills",
         times=inputs.time.times(),
         rtol=inputs.time.rtol,
@@ -115,7 +129,12 @@ def build(inputs: Inputs) -> Problem:
 
 def energy_of(table: EnergyTable, target: CellAverages, kernel: Kernel | None = None) -> Energy:
     """The energy of an [energy] table, with its kernel if it uses one."""
-    if isinstance(table, MmdTable) and kernel is not None:
+    if kernel is not None:
+        if isinstance(table, MoreauTable):
+            return Moreau(kernel, target.values, table.regularization, table.p)
+        if isinstance(table, RegularizedTable):
+            made = Kale if table.name == "kale" else DeRegularizedMMD
+            return made(kernel, target.values, table.regularization)
         return MaximumMeanDiscrepancy(kernel, target.values)
     if isinstance(table, JensenShannonTable):
         return JensenShannon(target.values, target.log_values)

@@ -120,6 +120,23 @@ class MmdTable(Table):
     name: str
 
 
+class RegularizedTable(Table):
+    """[energy] name = "kale" or "drmmd"."""
+
+    uses_kernel = True
+    name: str
+    regularization: Positive = Field(description=_POSITIVE)
+
+
+class MoreauTable(Table):
+    """[energy] name = "moreau"."""
+
+    uses_kernel = True
+    name: str
+    regularization: Positive = Field(description=_POSITIVE)
+    p: Annotated[float, Field(ge=1, le=2)] = Field(description="a number from 1 to 2")
+
+
 class FisherRaoTable(Table):
     """[geometry] name = "fisher-rao"."""
 
@@ -183,7 +200,9 @@ class TimeTable(Table):
         return tuple(self.stop * (step / last) for step in range(last + 1))
 
 
-EnergyTable = NamedEnergyTable | PowerEnergyTable | JensenShannonTable | RenyiTable | MmdTable
+EnergyTable = (
+    NamedEnergyTable | PowerEnergyTable | JensenShannonTable | RenyiTable | MmdTable | RegularizedTable | MoreauTable
+)
 GeometryTable = (
     FisherRaoTable
     | KernelizedFisherRaoTable
@@ -198,6 +217,9 @@ ENERGIES: dict[str, type[EnergyTable]] = {
     "jensen-shannon": JensenShannonTable,
     "renyi": RenyiTable,
     "mmd": MmdTable,
+    "kale": RegularizedTable,
+    "drmmd": RegularizedTable,
+    "moreau": MoreauTable,
 }
 GEOMETRIES: dict[str, type[GeometryTable]] = {
     "fisher-rao": FisherRaoTable,
@@ -206,10 +228,7 @@ GEOMETRIES: dict[str, type[GeometryTable]] = {
     "wasserstein": WassersteinTable,
     "wasserstein-fisher-rao": WassersteinFisherRaoTable,
 }
-RESERVED_ENERGIES = (
-    *("ksd", "kale", "drmmd", "moreau"),
-    *("free-energy", "shallow-network"),
-)
+RESERVED_ENERGIES = (*("ksd", "free-energy", "shallow-network"),)
 """Names that the format defines and this version does not compute."""
 RESERVED_GEOMETRIES = (
     *("stein", "kernelized-wasserstein-fisher-rao"),

@@ -11,14 +11,18 @@ from mudot.solvers.energies.divergences import (
 )
 from mudot.solvers.energies.information import JensenShannon, Renyi
 from mudot.solvers.energies.protocol import Energy
+from mudot.solvers.energies.regularized import DeRegularizedMMD, Kale, Moreau
 
 __all__ = [
     "NAMED",
+    "DeRegularizedMMD",
     "Energy",
     "Hellinger",
     "JensenShannon",
+    "Kale",
     "KullbackLeibler",
     "MaximumMeanDiscrepancy",
+    "Moreau",
     "PowerDivergence",
     "Renyi",
     "ReverseKullbackLeibler",

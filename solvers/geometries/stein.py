@@ -8,8 +8,8 @@ is a neighbour's gain.
 The mobility is the logarithmic mean of the two neighbours, but at most `STEEPEST` times the smaller one. The plain
 mean of a and b falls only like b/log(b/a) when a does: a smooth velocity, which unlike grad log mu does not turn
 round at an empty cell, would empty it in finite time. With the bound a cell loses mass at a finite rate and stays
-positive. It matters where neighbours differ by a factor of 36 or more, and it keeps the speed of fronts as steep as
-exp(10) from cell to cell; into cells of density zero no mass goes.
+positive. It matters where neighbours differ by a factor of 150 or more. Fronts as steep as exp(30) from cell to cell
+keep their speed, steeper ones lag: they need a background of some 1e-12 to run over.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.operators import across, divergence, gradient, stencil_of
 
-STEEPEST = 10.0
+STEEPEST = 30.0
 """Bound of the mobility of a face over the smaller one of its two densities."""
 
 

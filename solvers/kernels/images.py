@@ -1,8 +1,8 @@
 """Kernels on boxes with periodic axes: the sum over all images, in any dimension.
 
 The images of a Gaussian factorise. A Matern kernel is a mixture of Gaussians over their variance, and so are its sums
-over images in two and three dimensions; the quadrature of the mixture replaces (45 h / period)^d images by about a hundred
-products.
+over images in two and three dimensions; the quadrature of the mixture replaces (45 h / period)^d images by about a
+hundred products.
 """
 
 from __future__ import annotations

@@ -52,13 +52,14 @@ class MarkovInverse:
 
     def solve(self, weights: np.ndarray, factor: float, right: np.ndarray) -> np.ndarray:
         """(diag(weights) + factor G^-1)^-1 right, weights >= 0, factor > 0; shape (n,)."""
-        diagonal: np.ndarray = weights + factor * self.excess
+        diagonal = weights + factor * self.excess
         diagonal[:-1] += factor * self.conductance
         diagonal[1:] += factor * self.conductance
         factors = scipy.linalg.lapack.dpttrf(diagonal, -factor * self.conductance)
         found = self._sweep(factors, factor, right)
         # The diagonal hides small weights behind large differences: one correction with the differences taken first.
-        return found + self._sweep(factors, factor, right - weights * found - factor * self.apply(found))
+        rest = right - weights * found - factor * self.apply(found)
+        return np.asarray(found + self._sweep(factors, factor, rest))
 
     def _sweep(self, factors: tuple[np.ndarray, np.ndarray, int], factor: float, right: np.ndarray) -> np.ndarray:
         pivots, lower, _ = factors

@@ -16,7 +16,7 @@ import numpy as np
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
 
 LARGEST_BYTES = 64 * 2**20
-"""Memory that the vectors may take: it caps the rank, in 3D above all. Beyond, reading them costs more than they save."""
+"""Memory that the vectors may take: it caps the rank, in 3D above all. Reading more costs more than it saves."""
 
 _EPSILON = float(np.finfo(float).eps)
 

@@ -156,9 +156,7 @@ class KernelOperator:
         return convolution(cast(RadialKernel, self.kernel), cell_points(self.mesh), self.library)
 
 
-def kernel_operator(
-    kernel: Kernel, mesh: Cartesian, library: ArrayLibrary, path: Path | None = None
-) -> KernelOperator:
+def kernel_operator(kernel: Kernel, mesh: Cartesian, library: ArrayLibrary, path: Path | None = None) -> KernelOperator:
     """The operator of a kernel on a mesh; `path` overrules the choice that the kernel's structure suggests.
 
     Raises MudotError for a kernel whose images do not sum up on a periodic axis, for a mesh too large for the only

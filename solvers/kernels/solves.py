@@ -168,13 +168,9 @@ def inverse(
     if epsilon == 0:
         raise MudotError(f"inverse of kernel {operator.kernel.name} on this mesh: give an epsilon > 0")
     root = array_module(f).sqrt(weights)
+    start = None if guess is None else root * guess
     found = shifted_gradients(
-        lambda y: root * operator.gram_on(on, root * y),
-        epsilon,
-        root * f,
-        None if guess is None else root * guess,
-        tolerance,
-        preconditioner,
+        lambda y: root * operator.gram_on(on, root * y), epsilon, root * f, start, tolerance, preconditioner
     )
     return LinearSolution(found.solution / root, found.residual, found.iterations)
 

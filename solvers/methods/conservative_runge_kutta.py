@@ -1,9 +1,10 @@
 """Transport flows that are not stiff: an embedded Runge-Kutta pair for mu, in conservation form.
 
 mu' = -K(mu) DF(mu) with K(mu) xi = -div(m v): every stage moves mass across faces, so that mass is kept to round-off.
-Positivity is a condition on the step: stages or steps with a negative cell are halved. Short steps are positive where
-a cell loses mass at a rate bounded by a multiple of its density, as with the mobilities of the Stein geometries; so
-halving ends.
+Positivity is a condition on the step: one with a negative cell, at its end or in a stage, is halved. Short steps are
+positive where a cell loses mass at a rate bounded by a multiple of its density, as with the mobilities of the Stein
+geometries; so halving ends. Such mobilities vanish beside empty cells: for mass to get there, cells that are zero at
+the start are filled up to 1e-12 of the largest one, and the whole is scaled to the mass it had.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from mudot.solvers.methods.protocol import Advance, by_steps
 
 _ROUND_OFF = 1e-14
 _SHORTEST = 1e-13
-_NOTHING = 1e-290
-"""Densities below this are zero: what a cell may be short of, from cells lifted to the smallest normal number."""
+_BACKGROUND = 1e-12
+_LEAST = 1e-290
+"""Cells that are drained stay above this: zeros are the start's alone, and every run fills them once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class ConservativeRungeKutta:
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass
         moved. Raises NotConverged where positive steps become too short to go on."""
+        density = self._filled(density)
         left, first, before, refused = duration, self.rate(density), 1.0, False
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
@@ -73,15 +76,22 @@ class ConservativeRungeKutta:
             step, before, refused = (max(step, grown) if grown >= tau else grown), ratio, False
         return Advance(density, step)
 
+    def _filled(self, density: Array) -> Array:
+        if float(density.min()) > 0:
+            return density
+        xp = array_module(density)
+        filled = xp.where(density > 0, density, _BACKGROUND * density.max())
+        return filled * (integrate(self.mesh, density) / integrate(self.mesh, filled))
+
     def _step(self, density: Array, first: Array, tau: float, rtol: float) -> tuple[Array, Array, float] | None:
         """One step: new density, its rate, and error over tolerance; None where a stage has a negative cell."""
         xp = array_module(density)
         rates, new = [first], density
         for weights in STAGES:
             new = density + tau * combined(weights, rates)
-            if not float(new.min()) >= -_NOTHING:
+            if not float(new.min()) >= 0:
                 return None
-            new = xp.maximum(new, 0.0)
+            new = xp.maximum(new, _LEAST)
             rates.append(self.rate(new))
         mass = integrate(self.mesh, density)
         error = tau * integrate(self.mesh, xp.abs(combined(ERROR, rates))) / mass

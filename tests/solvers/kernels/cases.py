@@ -27,7 +27,7 @@ MESHES = {
     "torus": Cartesian((5, 6), (0.0, 0.0), (1.0, 1.2), boundary="periodic"),
     "tube": Cartesian((6, 4), (0.0, 0.0), (1.0, 0.9), boundary=("no-flux", "periodic")),
     "graded square": Cartesian.graded([np.linspace(-1, 1, 6) ** 3, np.linspace(0, 1, 5) ** 2]),
-    "graded tube": Cartesian.graded([np.linspace(0, 1, 6) ** 2, np.linspace(0, 1, 5)], boundary=("no-flux", "periodic")),
+    "graded tube": Cartesian.graded([np.linspace(0, 1, 6) ** 2, np.linspace(0, 1, 5)], ("no-flux", "periodic")),
     "strip": Cartesian((5, 1), (0.0, 0.0), (1.0, 1.0)),
     "cube": Cartesian((4, 3, 3), (0.0,) * 3, (1.0, 0.8, 1.1)),
     "torus in 3D": Cartesian((3, 4, 3), (0.0,) * 3, (2.0, 2.4, 1.8), boundary="periodic"),

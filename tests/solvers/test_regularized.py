@@ -1,0 +1,118 @@
+"""DrMMD, KALE and Moreau envelopes: certified, differentiable, between MMD and the divergences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mudot.meshes.averages import integrate
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.energies import (
+    DeRegularizedMMD,
+    Energy,
+    Kale,
+    KullbackLeibler,
+    MaximumMeanDiscrepancy,
+    Moreau,
+    chi_squared,
+)
+from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.geometries import FisherRao, Spherical
+from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel
+
+LINE = Cartesian(80, -4.0, 4.0)
+TORUS = Cartesian(48, 0.0, 1.0, "periodic")
+
+
+def normal(mean: float, variance: float) -> np.ndarray:
+    x = LINE.centers[0]
+    return np.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+
+
+MU, PI = normal(0.5, 0.6), normal(-0.3, 1.0)
+KERNEL = LaplaceKernel(0.5)
+
+
+@pytest.mark.parametrize("regularization", [10.0, 0.1, 1e-3])
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+def test_the_duality_gap_certifies_the_envelope(power: float, regularization: float) -> None:
+    envelope = Moreau(KERNEL, PI, regularization, power).solve(LINE, MU)
+    assert 0 <= envelope.gap <= 1e-12 * envelope.dual
+    # A value below that of every competitor sigma in the primal problem, and reached in the limit.
+    primal = regularization * envelope.dual
+    assert primal <= MaximumMeanDiscrepancy(KERNEL, PI).value(LINE, MU) * (1 + 1e-9)
+
+
+ENERGIES = {
+    "drmmd": lambda target, width: DeRegularizedMMD(KERNEL, target, width),
+    "kale": lambda target, width: Kale(KERNEL, target, width),
+    "moreau": lambda target, width: Moreau(KERNEL, target, width, 1.5),
+}
+
+
+@pytest.mark.parametrize("name", ENERGIES)
+@pytest.mark.parametrize("regularization", [1.0, 1e-2])
+def test_first_variations_are_derivatives(name: str, regularization: float) -> None:
+    energy: Energy = ENERGIES[name](PI, regularization)
+    change = MU * np.sin(3 * LINE.centers[0] + 0.4)
+    step = 1e-4
+    slope = (energy.value(LINE, MU + step * change) - energy.value(LINE, MU - step * change)) / (2 * step)
+    assert integrate(LINE, energy.first_variation(LINE, MU) * change) == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "weak", "strong"),
+    [
+        (
+            ENERGIES["drmmd"],
+            2 * MaximumMeanDiscrepancy(KERNEL, PI).value(LINE, MU),
+            2 * chi_squared(PI).value(LINE, MU),
+        ),
+        (ENERGIES["kale"], MaximumMeanDiscrepancy(KERNEL, PI).value(LINE, MU), KullbackLeibler(PI).value(LINE, MU)),
+    ],
+    ids=["drmmd", "kale"],
+)
+def test_regularization_leads_from_the_divergence_to_the_discrepancy(make: object, weak: float, strong: float) -> None:
+    small = [make(PI, width).value(LINE, MU) for width in (1e-2, 1e-3, 1e-4)]  # type: ignore[operator]
+    assert small[0] < small[1] < small[2] < strong and strong - small[2] < 0.1 * (strong - small[0])
+    large = [make(PI, width).value(LINE, MU) for width in (1e2, 1e3)]  # type: ignore[operator]
+    assert abs(large[1] - weak) < 0.15 * abs(large[0] - weak) and large[1] == pytest.approx(weak, rel=5e-3)
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+@pytest.mark.parametrize("name", ["drmmd", "kale", "moreau"])
+def test_small_waves_decay_at_the_linear_rate(name: str, mode: int) -> None:
+    width, strength = 0.08, 0.05
+    target, omega, kernel = np.ones(48), 2 * math.pi * mode, GaussianKernel(width)
+    k = width * math.sqrt(2 * math.pi) * math.exp(-((width * omega) ** 2) / 2)
+    energy, rate = {
+        "drmmd": (DeRegularizedMMD(kernel, target, strength), 2 * (1 + strength) * k / (k + strength)),
+        "kale": (Kale(kernel, target, strength), (1 + strength) * k / (k + strength)),
+        "moreau": (Moreau(kernel, target, strength, 2.0), k / (k + strength)),
+    }[name]
+    wave = np.cos(omega * TORUS.centers[0])
+    start = 1 + 1e-4 * wave
+    solution = solve(GradientFlow(TORUS, energy, Spherical(FisherRao())), start, [0.0, 1.0], rtol=1e-7)
+    waves = [integrate(TORUS, (density - 1) * wave) for density in solution.density]
+    assert -math.log(waves[1] / waves[0]) == pytest.approx(rate, rel=2e-4)
+
+
+def test_flows_lower_the_energy_and_balance() -> None:
+    for name in ENERGIES:
+        flow = GradientFlow(LINE, ENERGIES[name](PI, 0.1), FisherRao())
+        solution = solve(flow, MU, [0.0, 0.3, 1.0], rtol=1e-5)
+        assert solution.status == "complete"
+        assert np.all(np.diff(solution.energy) < 0)
+        assert np.max(np.abs(solution.balance)) < 1e-5 * solution.energy[0]
+
+
+def test_unusable_parameters_are_refused() -> None:
+    with pytest.raises(MudotError, match="regularization"):
+        Kale(KERNEL, PI, 0.0)
+    with pytest.raises(MudotError, match="1 <= p <= 2"):
+        Moreau(KERNEL, PI, 1.0, 3.0)
+    with pytest.raises(MudotError, match="positive definite"):
+        DeRegularizedMMD(EnergyDistanceKernel(), PI, 1.0)
