@@ -1,10 +1,11 @@
-"""Transport flows that are not stiff: an embedded Runge-Kutta pair for mu, in conservation form.
+"""Flows with kernel-smoothed transport, which are not stiff: an embedded Runge-Kutta pair for mu itself.
 
 mu' = -K(mu) DF(mu) with K(mu) xi = -div(m v): every stage moves mass across faces, so that mass is kept to round-off.
 Positivity is a condition on the step: one with a negative cell, at its end or in a stage, is halved. Short steps are
 positive where a cell loses mass at a rate bounded by a multiple of its density, as with the mobilities of the Stein
-geometries; so halving ends. Such mobilities vanish beside empty cells: for mass to get there, cells that are zero at
-the start are filled up to 1e-12 of the largest one, and the whole is scaled to the mass it had.
+geometries and with reactions mu' = -mu f; so halving ends. Such mobilities vanish beside empty cells: for mass to get
+there, cells that are zero at the start are filled up to 1e-12 of the largest one, and the whole is scaled to the mass
+it had.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _LEAST = 1e-290
 
 @dataclass(frozen=True, eq=False)
 class ConservativeRungeKutta:
-    """The flow of an energy in a geometry that conserves mass and whose velocities are smooth: rates that do not grow
-    like 1/h^2."""
+    """The flow of an energy in a geometry of smoothed transport, alone or with reactions: one whose rates do not grow
+    like 1/h^2. Mass is kept where the geometry keeps it."""
 
     mesh: Cartesian
     energy: Energy

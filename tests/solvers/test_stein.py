@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from mudot.meshes.averages import average, integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import KullbackLeibler, MaximumMeanDiscrepancy
 from mudot.solvers.fluxes import scharfetter_gummel
-from mudot.solvers.geometries import Geometry, Wasserstein
+from mudot.solvers.geometries import Geometry, KernelApproximateFisherRao, Wasserstein
 from mudot.solvers.geometries.stein import STEEPEST, KernelApproximateWasserstein, Stein
 from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.ledger import Ledger
@@ -104,6 +105,50 @@ def test_planar_flows_with_the_bilinear_kernel_follow_the_exact_gaussians_for_ev
     coarse, fine = (np.abs(f - PLANAR[ridge]).max() for f in found)
     assert fine < 5e-3 and coarse / fine == pytest.approx(4, rel=0.15)
     np.testing.assert_allclose((4 * found[1] - found[0]) / 3, PLANAR[ridge], atol=2e-4, rtol=0)
+
+
+def transport_and_reaction(duration: float, start: list[float], target: list[float], ridge: float) -> np.ndarray:
+    """log mass, mean and variance of a scaled Gaussian on the line under ridge transport (bilinear kernel) plus ridge
+    reaction (its square): both keep the family, so their right-hand sides add (derived)."""
+
+    def natural(p: np.ndarray) -> np.ndarray:
+        constant = p[0] - math.log(2 * math.pi * p[2]) / 2 - p[1] ** 2 / (2 * p[2])
+        return np.array([constant, p[1] / p[2] / math.sqrt(2), -1 / p[2] / 2])
+
+    def right(_: float, p: np.ndarray) -> np.ndarray:
+        z, m, s = math.exp(p[0]), p[1], p[2]
+        raw = [1, m, m**2 + s, m**3 + 3 * m * s, m**4 + 6 * m**2 * s + 3 * s**2]
+        force = np.array([m / s - target[1] / target[2], 1 / target[2] - 1 / s])
+        moment = z * np.array([[1, m], [m, raw[2]]])
+        c = np.linalg.solve(moment + ridge * np.eye(2), moment @ force)
+        root = np.array([1.0, math.sqrt(2), 1.0])
+        square = z * np.array([[raw[i + j] for j in range(3)] for i in range(3)]) * np.outer(root, root)
+        eta = natural(p) - natural(np.array(target))
+        d0, d1, d2 = -np.linalg.solve(square + ridge * np.eye(3), square @ eta)
+        # The reaction in (log mass, mean, variance), from log mu = constant + b x - A x^2/2.
+        ds, dm = 2 * s**2 * d2, s * (math.sqrt(2) * d1 + 2 * m * d2)
+        dz = d0 + ds / (2 * s) + m * dm / s - m**2 * ds / (2 * s**2)
+        return np.array([dz, dm - c[0] - c[1] * m, ds - 2 * c[1] * s])
+
+    return np.asarray(solve_ivp(right, (0, duration), start, rtol=1e-10, atol=1e-12).y[:, -1])
+
+
+def test_smoothed_transport_and_reaction_together_follow_the_exact_scaled_gaussian() -> None:
+    ridge, begin, end = 0.1, [math.log(0.9), -0.8, 1.3], [math.log(1.2), 0.4, 0.5]
+    exact = transport_and_reaction(0.7, begin, end, ridge)
+    geometry = KernelApproximateWasserstein(BILINEAR, ridge) + KernelApproximateFisherRao(
+        PolynomialKernel(2, 1.0), ridge
+    )
+    found = []
+    for cells in (60, 120):
+        mesh = Cartesian(cells, -9.0, 9.0)
+        start, target = (math.exp(p[0]) * bump(mesh, p[1], p[2]) for p in (begin, end))
+        density = moved(mesh, start, target, geometry, 0.7, 1e-7)
+        mass = integrate(mesh, density)
+        found.append(np.array([math.log(mass), *moments(mesh, density / mass)]))
+    coarse, fine = (np.abs(f - exact).max() for f in found)
+    assert coarse / fine == pytest.approx(4, rel=0.1)
+    np.testing.assert_allclose((4 * found[1] - found[0]) / 3, exact, atol=1e-4, rtol=0)
 
 
 def test_a_large_ridge_is_the_stein_flow_at_another_speed_and_a_small_one_is_wasserstein() -> None:
