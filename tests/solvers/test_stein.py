@@ -17,7 +17,6 @@ from mudot.solvers.geometries import Geometry, KernelApproximateFisherRao, Wasse
 from mudot.solvers.geometries.stein import STEEPEST, KernelApproximateWasserstein, Stein
 from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.ledger import Ledger
-from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 
 LINE = Cartesian(64, -4.0, 4.0)
@@ -140,8 +139,8 @@ def test_smoothed_transport_and_reaction_together_follow_the_exact_scaled_gaussi
         PolynomialKernel(2, 1.0), ridge
     )
     found = []
-    for cells in (60, 120):
-        mesh = Cartesian(cells, -9.0, 9.0)
+    for cells in (50, 100):
+        mesh = Cartesian(cells, -8.0, 8.0)
         start, target = (math.exp(p[0]) * bump(mesh, p[1], p[2]) for p in (begin, end))
         density = moved(mesh, start, target, geometry, 0.7, 1e-7)
         mass = integrate(mesh, density)
@@ -220,74 +219,6 @@ def test_energy_falls_by_what_the_ledger_says_and_mass_is_kept(mesh: Cartesian, 
     assert integrate(mesh, state.density) == pytest.approx(integrate(mesh, start), rel=1e-13)
 
 
-def test_errors_in_time_are_below_the_tolerance_asked_for() -> None:
-    start, target = bump(LINE, 0.8, 0.4), bump(LINE, 0.0, 1.0)
-    exact = moved(LINE, start, target, Stein(GaussianKernel(1.0)), 1.0, 1e-11)
-    for rtol in (1e-4, 1e-6, 1e-8):
-        density = moved(LINE, start, target, Stein(GaussianKernel(1.0)), 1.0, rtol)
-        assert norm(LINE, density - exact) < rtol
-
-
-# --- positivity ------------------------------------------------------------------------------------------------------
-
-
-def test_cells_behind_a_travelling_bump_are_drained_and_stay_positive() -> None:
-    mesh = Cartesian(30, -3.0, 3.0)
-    start, target = bump(mesh, -1.0, 0.04), bump(mesh, 1.0, 0.04)
-    density = moved(mesh, start, target, Stein(BILINEAR), 0.1, 1e-5)
-    assert 0 < density.min() < 1e-30
-    assert moments(mesh, density)[0] > moments(mesh, start)[0] + 1.5
-    assert integrate(mesh, density) == pytest.approx(integrate(mesh, start), rel=1e-13)
-
-
-def test_the_unbounded_mobility_empties_cells_and_ends_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mudot.solvers.geometries.stein.STEEPEST", 1e300)
-    mesh = Cartesian(30, -3.0, 3.0)
-    with pytest.raises(NotConverged, match="Runge-Kutta steps"):
-        moved(mesh, bump(mesh, -1.0, 0.04), bump(mesh, 1.0, 0.04), Stein(BILINEAR), 0.1, 1e-5)
-
-
-def particles(count: int, duration: float, steps: int) -> np.ndarray:
-    """Stein variational gradient descent (Liu and Wang 2016) of N(3, 1) with the Gaussian kernel of bandwidth 2 from
-    equally spaced points of [-1, 0], by the midpoint rule."""
-    x, tau = -1 + (np.arange(count) + 0.5) / count, duration / steps
-
-    def velocity(x: np.ndarray) -> np.ndarray:
-        gap = np.subtract.outer(x, x)
-        kernel = np.exp(-(gap**2) / 8)
-        return np.asarray((kernel @ (3 - x) + (kernel * gap / 4).sum(axis=1)) / count)
-
-    for _ in range(steps):
-        x = x + tau * velocity(x + tau / 2 * velocity(x))
-    return x
-
-
-def test_a_block_in_vacuum_travels_like_its_particles() -> None:
-    exact = particles(400, 0.4, 80)
-    gaps = []
-    for cells in (120, 240, 480):
-        mesh = Cartesian(cells, -4.0, 6.0)
-        start = np.where((mesh.centers[0] > -1) & (mesh.centers[0] < 0), 1.0, 0.0)
-        density = moved(mesh, start, bump(mesh, 3.0, 1.0), Stein(GaussianKernel(2.0)), 0.4, 1e-5)
-        assert density.min() > 0 and integrate(mesh, density) == pytest.approx(1, rel=1e-13)
-        gaps.append(np.abs(moments(mesh, density) - [exact.mean(), exact.var()]))
-    assert np.all(gaps[2] < 3e-3)
-    assert np.all(gaps[1] < gaps[0] / 2) and np.all(gaps[2] < gaps[1] / 2)
-
-
-@pytest.mark.parametrize("flux", [False, True], ids=["plain", "fitted"])
-def test_mobilities_are_logarithmic_means_bounded_by_the_emptier_neighbour(flux: bool) -> None:
-    density = np.array([1.0, 2.0, 1e-9, 1e-3, 0.5])
-    mesh = Cartesian(5, 0.0, 1.0)
-    log_target = np.array([0.0, 0.4, 0.1, 0.2, -0.2])
-    fitted = scharfetter_gummel(mesh, log_target) if flux else None
-    mobility = Stein(LaplaceKernel(1.0), flux=fitted).onsager(mesh, density).mobility
-    mean = Wasserstein(flux=fitted).onsager(mesh, density).mobility
-    assert mobility[0] == mean[0]
-    np.testing.assert_allclose(mobility[1:], STEEPEST * np.array([1e-9, 1e-9, 1e-3]), rtol=1e-15)
-    assert np.all(mean[1:] > mobility[1:])
-
-
 # --- structure -------------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +242,19 @@ def test_onsager_operators_are_symmetric_positive_conservative_and_conjugate(
     assert primal == pytest.approx(dual, rel=1e-6)
     assert onsager.primal(image, guess=xi)[0] == pytest.approx(dual, rel=1e-9)
     assert primal + other >= integrate(mesh, eta * image) * (1 - 1e-7)
+
+
+@pytest.mark.parametrize("flux", [False, True], ids=["plain", "fitted"])
+def test_mobilities_are_logarithmic_means_bounded_by_the_emptier_neighbour(flux: bool) -> None:
+    density = np.array([1.0, 2.0, 1e-9, 1e-3, 0.5])
+    mesh = Cartesian(5, 0.0, 1.0)
+    log_target = np.array([0.0, 0.4, 0.1, 0.2, -0.2])
+    fitted = scharfetter_gummel(mesh, log_target) if flux else None
+    mobility = Stein(LaplaceKernel(1.0), flux=fitted).onsager(mesh, density).mobility
+    mean = Wasserstein(flux=fitted).onsager(mesh, density).mobility
+    assert mobility[0] == mean[0]
+    np.testing.assert_allclose(mobility[1:], STEEPEST * np.array([1e-9, 1e-9, 1e-3]), rtol=1e-15)
+    assert np.all(mean[1:] > mobility[1:])
 
 
 def test_weights_multiply_and_geometries_add() -> None:
