@@ -149,10 +149,17 @@ def _smoothed(
 ) -> SmoothedTransport:
     left, right = across(mesh, density)
     mobility = logarithmic_mean(left, right) if flux is None else flux.mobility(left, right)
-    xp = array_module(density)
-    bounded = xp.minimum(mobility, STEEPEST * xp.minimum(left, right))
+    bound = STEEPEST * array_module(density).minimum(left, right)
     operator = operator_on(kernel, mesh, library_of(density))
-    return SmoothedTransport(mesh, density, bounded, operator, transport, ridge)
+    return SmoothedTransport(mesh, density, _smooth_minimum(mobility, bound), operator, transport, ridge)
+
+
+def _smooth_minimum(a: Array, b: Array) -> Array:
+    """(a^-8 + b^-8)^(-1/8): a kink where the bound sets in would cost steps and quadrature nodes. Where neighbours
+    are alike, a is 30 times smaller than b and loses 2e-13 of itself."""
+    xp = array_module(a)
+    low, high = xp.minimum(a, b), xp.maximum(a, b)
+    return low / (1 + (low / high) ** 8) ** 0.125
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,6 @@
 """Reaction flows without a closed form: an embedded Runge-Kutta pair for log mu.
 
 mu' = -mu f(mu) is l' = -f for l = log mu: positivity and vacuum are structural, and rates do not depend on the mesh.
-The pair is that of Dormand and Prince 1980, order 5(4), with first-same-as-last stages, local extrapolation and a
-proportional-integral step control (Gustafsson 1991).
 """
 
 from __future__ import annotations
@@ -19,22 +17,37 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry, Reaction
-from mudot.solvers.methods.protocol import Advance, by_steps
-
-_STAGES = (
-    (1 / 5,),
-    (3 / 40, 9 / 40),
-    (44 / 45, -56 / 15, 32 / 9),
-    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
-    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
-    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+from mudot.solvers.methods.dormand_prince import (
+    ERROR,
+    STAGES,
+    after_rejection,
+    after_success,
+    combined,
+    interpolation,
 )
-_ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
-_ORDER = 5
-_SAFETY, _SHRINK, _GROW = 0.9, 0.2, 4.0
+from mudot.solvers.methods.protocol import Advance
+
+_SHARE = 0.1
 _ROUND_OFF = 1e-14
 _SHORTEST = 1e-15
 _LARGEST = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One accepted step of length `length` from `density` with the growth fields of all stages; `new` is its end and
+    `suggestion` the length to try next."""
+
+    density: Array
+    new: Array
+    fields: list[Array]
+    length: float
+    suggestion: float
+
+    def within(self, share: float) -> Array:
+        """The density at a share of the step, by the pair's own interpolant of order 4 (Shampine 1986)."""
+        moved = combined([float(w) for w in interpolation(share)], self.fields)
+        return self.density * array_module(self.density).exp(-self.length * moved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,50 +74,52 @@ class LogRungeKutta:
         return -density * self.growth(density)
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """One after the other."""
-        return by_steps(self, density, durations, step, rtol)
+        """Steps end at the last duration only; densities on the way are interpolated to the order of the error."""
+        mass, now, waiting = integrate(self.mesh, density), 0.0, list(durations)
+        for done in self._steps(density, durations[-1], step, rtol):
+            while len(waiting) > 1 and waiting[0] < now + done.length:
+                inside = done.within((waiting.pop(0) - now) / done.length)
+                yield Advance(self._scaled(inside, mass), done.suggestion)
+            now, last = now + done.length, done
+        for _ in waiting:
+            yield Advance(self._scaled(last.new, mass), last.suggestion)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
-        """Steps until the duration is over; the error of each, int |d log mu| dmu over the mass, stays below rtol times
-        the step (in units of the growth field's own time)."""
-        mass = integrate(self.mesh, density)
+        """Steps until the duration is over."""
+        return next(self.trace(density, [duration], step, rtol))
+
+    def _scaled(self, density: Array, mass: float) -> Array:
+        """The mass put back to the last digit where the geometry keeps it."""
+        return density * (mass / integrate(self.mesh, density)) if self.geometry.conserves_mass else density
+
+    def _steps(self, density: Array, duration: float, step: float, rtol: float) -> Iterator[Step]:
+        """The error of each step, int |d log mu| dmu over the mass, stays below a tenth of rtol times what log mu moves."""
         left, first, before = duration, self.growth(density), 1.0
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
-            new, last, error, change = self._step(density, first, tau)
-            tolerance = rtol * min(1.0, change) + _ROUND_OFF
-            ratio = max(error / tolerance, 1e-10)
+            fields, new, error, change = self._step(density, first, tau)
+            ratio = max(error / (_SHARE * rtol * min(1.0, change) + _ROUND_OFF), 1e-10)
             if ratio > 1 and tau > _SHORTEST * duration:
-                step = tau * max(_SHRINK, _SAFETY * ratio ** (-1 / _ORDER))
+                step = tau * after_rejection(ratio)
                 continue
-            density, first = new, last
             left = left - tau if tau < left else 0.0
-            grown = tau * min(_GROW, max(_SHRINK, _SAFETY * ratio ** (-0.7 / _ORDER) * before ** (0.4 / _ORDER)))
+            grown = tau * after_success(ratio, before)
             step, before = (max(step, grown) if grown >= tau else grown), ratio
-        if self.geometry.conserves_mass:
-            density = density * (mass / integrate(self.mesh, density))
-        return Advance(density, step)
+            yield Step(density, new, fields, tau, step)
+            density, first = new, fields[-1]
 
-    def _step(self, density: Array, first: Array, tau: float) -> tuple[Array, Array, float, float]:
-        """One step: new density, its growth field, error, and how much log mu moved (both averages under mu). A step
-        that would multiply a cell by more than exp(50) has an infinite error: growth out of thin tails is that fast."""
+    def _step(self, density: Array, first: Array, tau: float) -> tuple[list[Array], Array, float, float]:
+        """One step: growth fields, new density, error, and how much log mu moved (both averages under mu). A step that
+        would multiply a cell by more than exp(50) has an infinite error: growth out of thin tails is that fast."""
         xp = array_module(density)
         fields, new = [first], density
-        for weights in _STAGES:
-            moved = -tau * _combined(weights, fields)
+        for weights in STAGES:
+            moved = -tau * combined(weights, fields)
             if float(moved.max()) > _LARGEST:
-                return density, first, math.inf, 0.0
+                return fields, density, math.inf, 0.0
             new = density * xp.exp(moved)
             fields.append(self.growth(new))
         mass = integrate(self.mesh, density)
-        error = tau * integrate(self.mesh, density * xp.abs(_combined(_ERROR, fields))) / mass
+        error = tau * integrate(self.mesh, density * xp.abs(combined(ERROR, fields))) / mass
         change = tau * integrate(self.mesh, density * xp.abs(first)) / mass
-        return new, fields[-1], error, change
-
-
-def _combined(weights: Sequence[float], fields: Sequence[Array]) -> Array:
-    total = weights[0] * fields[0]
-    for weight, field in zip(weights[1:], fields[1:], strict=True):
-        if weight:
-            total = total + weight * field
-    return total
+        return fields, new, error, change

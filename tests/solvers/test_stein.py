@@ -252,9 +252,11 @@ def test_mobilities_are_logarithmic_means_bounded_by_the_emptier_neighbour(flux:
     fitted = scharfetter_gummel(mesh, log_target) if flux else None
     mobility = Stein(LaplaceKernel(1.0), flux=fitted).onsager(mesh, density).mobility
     mean = Wasserstein(flux=fitted).onsager(mesh, density).mobility
-    assert mobility[0] == mean[0]
-    np.testing.assert_allclose(mobility[1:], STEEPEST * np.array([1e-9, 1e-9, 1e-3]), rtol=1e-15)
-    assert np.all(mean[1:] > mobility[1:])
+    bound = STEEPEST * np.array([1.0, 1e-9, 1e-9, 1e-3])
+    assert np.all(mobility <= np.minimum(mean, bound))
+    assert mobility[0] == pytest.approx(mean[0], rel=1e-10)
+    np.testing.assert_allclose(mobility[1:], bound[1:], rtol=1e-3)
+    assert np.all(mean[1:] > 2 * bound[1:])
 
 
 def test_weights_multiply_and_geometries_add() -> None:
