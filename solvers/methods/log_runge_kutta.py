@@ -93,7 +93,7 @@ class LogRungeKutta:
         return density * (mass / integrate(self.mesh, density)) if self.geometry.conserves_mass else density
 
     def _steps(self, density: Array, duration: float, step: float, rtol: float) -> Iterator[Step]:
-        """The error of each step, int |d log mu| dmu over the mass, stays below a tenth of rtol times what log mu moves."""
+        """The error of each step, int |d log mu| dmu over the mass, stays below rtol/10 times what log mu moves."""
         left, first, before = duration, self.growth(density), 1.0
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))

@@ -94,7 +94,7 @@ equations of the Gaussian family, which both flows preserve."""
 def test_planar_flows_with_the_bilinear_kernel_follow_the_exact_gaussians_for_every_ridge(ridge: float | None) -> None:
     geometry = Stein(BILINEAR) if ridge is None else KernelApproximateWasserstein(BILINEAR, ridge)
     found = []
-    for cells in (36, 72):
+    for cells in (32, 64):
         mesh = Cartesian((cells, cells), (-5.0, -6.0), (6.0, 5.0))
         start = gaussian(mesh, (1.0, -0.7), [[0.6, -0.1], [-0.1, 0.4]])
         target = gaussian(mesh, (0.3, -0.2), [[1.0, 0.5], [0.5, 2.0]])
@@ -103,7 +103,7 @@ def test_planar_flows_with_the_bilinear_kernel_follow_the_exact_gaussians_for_ev
         found.append(moments(mesh, density))
     coarse, fine = (np.abs(f - PLANAR[ridge]).max() for f in found)
     assert fine < 5e-3 and coarse / fine == pytest.approx(4, rel=0.15)
-    np.testing.assert_allclose((4 * found[1] - found[0]) / 3, PLANAR[ridge], atol=2e-4, rtol=0)
+    np.testing.assert_allclose((4 * found[1] - found[0]) / 3, PLANAR[ridge], atol=2.5e-4, rtol=0)
 
 
 def transport_and_reaction(duration: float, start: list[float], target: list[float], ridge: float) -> np.ndarray:
