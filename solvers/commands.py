@@ -75,7 +75,7 @@ def _needs(inputs: Inputs, output: Path) -> Needs:
     cells = tuple(inputs.mesh.cells)
     disk = storage.disk_bytes(math.prod(cells), len(inputs.time.times()))
     kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
-    return needs(cells, inputs.geometry.transports, kernel, float(disk), output.parent)
+    return needs(cells, inputs.geometry.works_on_faces, kernel, float(disk), output.parent)
 
 
 def _in_words(problem: Problem) -> str:

@@ -24,6 +24,7 @@ from mudot.solvers.schema import (
     DensityTable,
     EnergyTable,
     GeometryTable,
+    KernelizedBothTable,
     MeshTable,
     Mixture,
     NamedEnergyTable,
@@ -63,6 +64,7 @@ class Inputs:
     time: TimeTable
     energy_kernel: KernelTable | None
     geometry_kernel: KernelTable | None
+    reaction_kernel: KernelTable | None
 
 
 def read(path: str | Path) -> Inputs:
@@ -115,12 +117,25 @@ def _inputs(path: Path, text: str, content: Mapping[str, Any]) -> Inputs:
     time = _table(TimeTable, "[time]", content["time"])
     _check_time(time)
     title = content.get("title", "")
-    return Inputs(path, text, title, mesh, target, initial, energy, geometry, time, kernels[0], kernels[1])
+    reaction = _reaction_kernel(geometry, content["geometry"])
+    return Inputs(path, text, title, mesh, target, initial, energy, geometry, time, kernels[0], kernels[1], reaction)
 
 
 def _without_kernel(content: object) -> object:
-    """A table of an energy or geometry without its own [kernel], which is read apart."""
-    return {key: value for key, value in content.items() if key != "kernel"} if isinstance(content, dict) else content
+    """A table of an energy or geometry without its own kernels, which are read apart."""
+    if not isinstance(content, dict):
+        return content
+    return {key: value for key, value in content.items() if key not in ("kernel", "reaction_kernel")}
+
+
+def _reaction_kernel(geometry: GeometryTable, content: Mapping[str, Any]) -> KernelTable | None:
+    """The kernel of the reaction in a geometry with two."""
+    own = content.get("reaction_kernel")
+    if own is None:
+        return None
+    if not isinstance(geometry, KernelizedBothTable):
+        raise MudotError("[geometry.reaction_kernel]: this geometry has no second kernel; remove the table")
+    return _named("[geometry.reaction_kernel]", own, KERNELS, ())
 
 
 def _kernel(place: str, table: Table, content: Mapping[str, Any]) -> KernelTable | None:

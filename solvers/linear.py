@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from mudot.meshes.arrays import Array, array_module
 
+_VACUUM = 1e-290
+
 
 class NotConverged(RuntimeError):
     """A linear solve that did not reach its tolerance; the message says how far it came."""
@@ -38,7 +40,9 @@ def conjugate_gradients(
     the diagonal) are round-off and count as none. Raises NotConverged after `limit` iterations.
     """
     xp = array_module(right)
-    inverse = 1 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
+    # Where the diagonal all but underflows there is vacuum: nothing is sought there.
+    regular = (diagonal > _VACUUM) | (diagonal == 0)
+    inverse = xp.where(regular, 1 / xp.where(diagonal > _VACUUM, diagonal, 1.0), 0.0)
     x = xp.zeros_like(right) if guess is None else guess + 0
     residual = right - apply(x) if guess is not None else right + 0
     scale = float((weight * right * inverse * right).sum())

@@ -26,8 +26,10 @@ from mudot.solvers.geometries import (
     FisherRao,
     Geometry,
     KernelApproximateFisherRao,
+    KernelApproximateWasserstein,
     KernelizedFisherRao,
     Spherical,
+    Stein,
     Wasserstein,
 )
 from mudot.solvers.inputs import Inputs, read
@@ -41,13 +43,17 @@ from mudot.solvers.schema import (
     FisherRaoTable,
     GeometryTable,
     JensenShannonTable,
+    KernelApproximateBothTable,
     KernelApproximateFisherRaoTable,
+    KernelApproximateWassersteinTable,
+    KernelizedBothTable,
     KernelizedFisherRaoTable,
     MoreauTable,
     NamedEnergyTable,
     PowerEnergyTable,
     RegularizedTable,
     RenyiTable,
+    SteinTable,
     WassersteinFisherRaoTable,
     WassersteinTable,
 )
@@ -106,12 +112,12 @@ def build(inputs: Inputs) -> Problem:
         with naming("[initial] "):
             start = cell_averages(inputs.initial, mesh, inputs.path.parent)
         with naming("[kernel] "):
-            tables = (inputs.energy_kernel, inputs.geometry_kernel)
+            tables = (inputs.energy_kernel, inputs.geometry_kernel, inputs.reaction_kernel)
             kernels = [None if table is None else kernel_of(table) for table in tables]
         with naming("[energy] "):
             energy = energy_of(inputs.energy, target, kernels[0])
         with naming("[geometry] "):
-            geometry = geometry_of(inputs.geometry, kernels[1])
+            geometry = geometry_of(inputs.geometry, kernels[1], kernels[2])
     return Problem(
         title=inputs.title,
         text=inputs.text,
@@ -144,22 +150,41 @@ def energy_of(table: EnergyTable, target: CellAverages, kernel: Kernel | None = 
     return PowerDivergence(table.power, target.values, target.log_values)
 
 
-def geometry_of(table: GeometryTable, kernel: Kernel | None = None) -> Geometry:
-    """The geometry of a [geometry] table, with its kernel if it uses one.
+def geometry_of(table: GeometryTable, kernel: Kernel | None = None, second: Kernel | None = None) -> Geometry:
+    """The geometry of a [geometry] table, with its kernel if it uses one, and a second one for its reaction.
 
     >>> geometry_of(FisherRaoTable(name="fisher-rao", spherical=True))
     Spherical(base=FisherRao(reaction=1.0))
     """
     if isinstance(table, WassersteinTable):
         return Wasserstein(table.transport)
-    total: Geometry = FisherRao(table.reaction)
-    if isinstance(table, KernelizedFisherRaoTable) and kernel is not None:
-        total = KernelizedFisherRao(kernel, table.reaction)
-    elif isinstance(table, KernelApproximateFisherRaoTable) and kernel is not None:
-        total = KernelApproximateFisherRao(kernel, table.ridge, table.reaction)
-    elif isinstance(table, WassersteinFisherRaoTable):
+    if kernel is not None and isinstance(table, SteinTable):
+        return _stein(table, kernel)
+    total: Geometry
+    if isinstance(table, WassersteinFisherRaoTable):
         total = Wasserstein(table.transport) + FisherRao(table.reaction)
+    elif kernel is not None and isinstance(table, KernelizedBothTable):
+        total = _stein(table, kernel) + _smoothed_reaction(table, second or kernel)
+    elif kernel is not None and isinstance(table, KernelizedFisherRaoTable | KernelApproximateFisherRaoTable):
+        total = _smoothed_reaction(table, kernel)
+    else:
+        assert isinstance(table, FisherRaoTable)
+        total = FisherRao(table.reaction)
     return Spherical(total) if table.spherical else total
+
+
+def _stein(table: SteinTable | KernelizedBothTable, kernel: Kernel) -> Stein | KernelApproximateWasserstein:
+    if isinstance(table, KernelApproximateWassersteinTable | KernelApproximateBothTable):
+        return KernelApproximateWasserstein(kernel, table.ridge, table.transport)
+    return Stein(kernel, table.transport)
+
+
+def _smoothed_reaction(
+    table: KernelizedFisherRaoTable | KernelApproximateFisherRaoTable | KernelizedBothTable, kernel: Kernel
+) -> KernelizedFisherRao | KernelApproximateFisherRao:
+    if isinstance(table, KernelApproximateFisherRaoTable | KernelApproximateBothTable):
+        return KernelApproximateFisherRao(kernel, table.ridge, table.reaction)
+    return KernelizedFisherRao(kernel, table.reaction)
 
 
 def _check_positive(table: DensityTable, mesh: Cartesian, target: CellAverages) -> None:

@@ -55,7 +55,8 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> flo
     squares = float(sum(n**2 for n in cells))
     if kernel:
         padded = float(6 * 2 ** len(cells))
-        return _INTERPRETER + 8 * size * (30 + padded) + 24 * squares
+        faces = 25 * len(cells) if transport else 0
+        return _INTERPRETER + 8 * size * (30 + padded + faces) + 24 * squares
     if not transport:
         return _INTERPRETER + 8 * size * 18
     return _INTERPRETER + float(min(_FACTORS, 192 * squares)) + 8 * size * (28 + 30 * len(cells))

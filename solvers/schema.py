@@ -28,6 +28,7 @@ class Table(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     uses_kernel: ClassVar[bool] = False
     transports: ClassVar[bool] = False
+    works_on_faces: ClassVar[bool] = False
 
 
 class MeshTable(Table):
@@ -165,10 +166,43 @@ class KernelApproximateFisherRaoTable(Table):
     spherical: bool = Field(False, description=_TRUTH)
 
 
+class SteinTable(Table):
+    """[geometry] name = "stein"."""
+
+    uses_kernel = True
+    works_on_faces = True
+    name: str
+    transport: Positive = Field(1.0, description=_POSITIVE)
+
+
+class KernelApproximateWassersteinTable(SteinTable):
+    """[geometry] name = "kernel-approximate-wasserstein"."""
+
+    ridge: Positive = Field(description=_POSITIVE)
+
+
+class KernelizedBothTable(Table):
+    """[geometry] name = "kernelized-wasserstein-fisher-rao"."""
+
+    uses_kernel = True
+    works_on_faces = True
+    name: str
+    transport: Positive = Field(1.0, description=_POSITIVE)
+    reaction: Positive = Field(1.0, description=_POSITIVE)
+    spherical: bool = Field(False, description=_TRUTH)
+
+
+class KernelApproximateBothTable(KernelizedBothTable):
+    """[geometry] name = "kernel-approximate-wasserstein-fisher-rao"."""
+
+    ridge: Positive = Field(description=_POSITIVE)
+
+
 class WassersteinTable(Table):
     """[geometry] name = "wasserstein"."""
 
     transports = True
+    works_on_faces = True
     name: str
     transport: Positive = Field(1.0, description=_POSITIVE)
 
@@ -177,6 +211,7 @@ class WassersteinFisherRaoTable(Table):
     """[geometry] name = "wasserstein-fisher-rao"."""
 
     transports = True
+    works_on_faces = True
     name: str
     transport: Positive = Field(1.0, description=_POSITIVE)
     reaction: Positive = Field(1.0, description=_POSITIVE)
@@ -207,6 +242,8 @@ GeometryTable = (
     FisherRaoTable
     | KernelizedFisherRaoTable
     | KernelApproximateFisherRaoTable
+    | SteinTable
+    | KernelizedBothTable
     | WassersteinTable
     | WassersteinFisherRaoTable
 )
@@ -225,14 +262,16 @@ GEOMETRIES: dict[str, type[GeometryTable]] = {
     "fisher-rao": FisherRaoTable,
     "kernelized-fisher-rao": KernelizedFisherRaoTable,
     "kernel-approximate-fisher-rao": KernelApproximateFisherRaoTable,
+    "stein": SteinTable,
+    "kernel-approximate-wasserstein": KernelApproximateWassersteinTable,
+    "kernelized-wasserstein-fisher-rao": KernelizedBothTable,
+    "kernel-approximate-wasserstein-fisher-rao": KernelApproximateBothTable,
     "wasserstein": WassersteinTable,
     "wasserstein-fisher-rao": WassersteinFisherRaoTable,
 }
 RESERVED_ENERGIES = (*("ksd", "free-energy", "shallow-network"),)
 """Names that the format defines and this version does not compute."""
 RESERVED_GEOMETRIES = (
-    *("stein", "kernelized-wasserstein-fisher-rao"),
-    *("kernel-approximate-wasserstein", "kernel-approximate-wasserstein-fisher-rao"),
     *("mmd", "de-stein", "de-kernelized-wasserstein-fisher-rao"),
     *("flat-fisher-rao", "flat-wasserstein", "flat-wasserstein-fisher-rao"),
     *("interaction-force-transport", "local-regression-fisher-rao", "local-regression-wasserstein"),

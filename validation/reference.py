@@ -251,3 +251,7 @@ QUADRATIC_FAMILY: Mapping[float, tuple[float, float]] = {
 }
 """Ridge Fisher-Rao flow of KL with k = (1 + x y)^2 from 0.9 N(-0.8, 1.3) to 1.2 N(0.4, 0.5) at t = 1, by ridge: largest
 difference of the coefficients of log(mu/pi) to those of the Fisher-Rao flow, and of the energies (derived)."""
+
+STEIN_BILINEAR = (0.614374410309, 0.174315183657)
+"""Mean and variance at t = 1 of the Stein flow of KL to N(0, 1) from N(2, 1/4) with k = 1 + x y (Liu, Ghosal,
+Balasubramanian and Pillai 2023; derived)."""

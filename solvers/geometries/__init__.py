@@ -4,6 +4,7 @@ from mudot.solvers.geometries.fisher_rao import FisherRao
 from mudot.solvers.geometries.kernelized import KernelApproximateFisherRao, KernelizedFisherRao
 from mudot.solvers.geometries.protocol import Geometry, Onsager, Reaction
 from mudot.solvers.geometries.spherical import Spherical
+from mudot.solvers.geometries.stein import KernelApproximateWasserstein, Stein
 from mudot.solvers.geometries.sums import Sum
 from mudot.solvers.geometries.wasserstein import Wasserstein
 
@@ -11,10 +12,12 @@ __all__ = [
     "FisherRao",
     "Geometry",
     "KernelApproximateFisherRao",
+    "KernelApproximateWasserstein",
     "KernelizedFisherRao",
     "Onsager",
     "Reaction",
     "Spherical",
+    "Stein",
     "Sum",
     "Wasserstein",
 ]

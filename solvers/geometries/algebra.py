@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from mudot.meshes.errors import MudotError
+from mudot.solvers.kernels.functions import Kernel
 
 
 def positive(name: str, value: float) -> None:
     """Raise MudotError unless the weight is a positive finite number."""
     if not 0 < value < float("inf"):
         raise MudotError(f"{name}: expected a positive finite weight, got {value}")
+
+
+def check_definite(kernel: Kernel) -> None:
+    """Raise MudotError for a kernel that makes no geometry."""
+    if not kernel.positive_definite:
+        raise MudotError(f"kernel {kernel.name}: this geometry needs a positive definite kernel")
 
 
 def weighted(weight: float, name: str) -> str:

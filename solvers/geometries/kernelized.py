@@ -8,8 +8,7 @@ from functools import cached_property
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
-from mudot.meshes.errors import MudotError
-from mudot.solvers.geometries.algebra import Composable, positive, weighted
+from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
 from mudot.solvers.geometries.protocol import Reaction
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
@@ -32,7 +31,7 @@ class KernelizedFisherRao(Composable):
 
     def __post_init__(self) -> None:
         positive("reaction", self.reaction)
-        _check_definite(self.kernel)
+        check_definite(self.kernel)
 
     def __str__(self) -> str:
         return weighted(self.reaction, f"kernelized fisher-rao ({self.kernel.name})")
@@ -82,7 +81,7 @@ class KernelApproximateFisherRao(Composable):
     def __post_init__(self) -> None:
         positive("reaction", self.reaction)
         positive("ridge", self.ridge)
-        _check_definite(self.kernel)
+        check_definite(self.kernel)
 
     def __str__(self) -> str:
         return weighted(self.reaction, f"kernel-approximate fisher-rao ({self.kernel.name}, ridge {self.ridge:g})")
@@ -114,11 +113,6 @@ class KernelApproximateFisherRao(Composable):
         """K(mu) at one state."""
         operator = operator_on(self.kernel, mesh, library_of(density))
         return SmoothedOnsager(mesh, density, operator, self.reaction, self.ridge)
-
-
-def _check_definite(kernel: Kernel) -> None:
-    if not kernel.positive_definite:
-        raise MudotError(f"kernel {kernel.name}: this geometry needs a positive definite kernel")
 
 
 @dataclass(frozen=True, eq=False)

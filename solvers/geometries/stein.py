@@ -20,9 +20,8 @@ from functools import cached_property
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
-from mudot.meshes.errors import MudotError
 from mudot.solvers.fluxes import TwoPointFlux
-from mudot.solvers.geometries.algebra import Composable, positive, weighted
+from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
@@ -50,7 +49,7 @@ class Stein(Composable):
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
-        _check_definite(self.kernel)
+        check_definite(self.kernel)
 
     def __str__(self) -> str:
         return weighted(self.transport, f"stein ({self.kernel.name})")
@@ -101,7 +100,7 @@ class KernelApproximateWasserstein(Composable):
     def __post_init__(self) -> None:
         positive("transport", self.transport)
         positive("ridge", self.ridge)
-        _check_definite(self.kernel)
+        check_definite(self.kernel)
 
     def __str__(self) -> str:
         return weighted(self.transport, f"kernel-approximate wasserstein ({self.kernel.name}, ridge {self.ridge:g})")
@@ -132,11 +131,6 @@ class KernelApproximateWasserstein(Composable):
     def onsager(self, mesh: Cartesian, density: Array) -> SmoothedTransport:
         """K(mu) at one state."""
         return _smoothed(mesh, density, self.kernel, self.transport, self.flux, self.ridge)
-
-
-def _check_definite(kernel: Kernel) -> None:
-    if not kernel.positive_definite:
-        raise MudotError(f"kernel {kernel.name}: this geometry needs a positive definite kernel")
 
 
 def _smoothed(

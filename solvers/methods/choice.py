@@ -8,6 +8,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import Energy, PowerDivergence, Renyi
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
@@ -33,6 +34,12 @@ def elementary(geometry: Geometry) -> bool:
     return isinstance(geometry, Wasserstein | FisherRao)
 
 
+def smoothed(geometry: Geometry) -> bool:
+    """Whether a geometry transports, and only with velocities smoothed by a kernel: its flows are not stiff."""
+    parts = set(geometry.parts)
+    return bool(parts & {"stein", "kernel-approximate-wasserstein"}) and "wasserstein" not in parts
+
+
 def structure(geometry: Geometry, spherical: bool = False) -> Structure:
     """The elementary parts of a geometry. Raises MudotError for a geometry that no method here knows."""
     if isinstance(geometry, Wasserstein):
@@ -55,6 +62,8 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     """The method of choice: exact where there is an exact one. Raises MudotError where there is none, saying why."""
     if isinstance(energy, Renyi) and not geometry.conserves_mass:
         raise MudotError("renyi is an energy of probability measures; use it with a spherical geometry")
+    if smoothed(geometry):
+        return ConservativeRungeKutta(mesh, energy, geometry)
     if not elementary(geometry):
         if geometry.multiplicative:
             return LogRungeKutta(mesh, energy, geometry)

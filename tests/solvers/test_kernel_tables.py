@@ -10,7 +10,13 @@ import pytest
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import MaximumMeanDiscrepancy
 from mudot.solvers.flows import solve
-from mudot.solvers.geometries import KernelApproximateFisherRao, KernelizedFisherRao, Spherical
+from mudot.solvers.geometries import (
+    KernelApproximateFisherRao,
+    KernelApproximateWasserstein,
+    KernelizedFisherRao,
+    Spherical,
+    Stein,
+)
 from mudot.solvers.kernels.functions import (
     EnergyDistanceKernel,
     GaussianKernel,
@@ -51,6 +57,35 @@ def test_one_table_serves_both_unless_one_has_its_own(problem_file: Callable[...
     problem = load(problem_file(energy=MMD + own, geometry=RIDGE + WIDE))
     assert problem.geometry == Spherical(KernelApproximateFisherRao(GaussianKernel(0.5), 0.1))
     assert isinstance(problem.energy, MaximumMeanDiscrepancy) and problem.energy.kernel == LaplaceKernel(0.2)
+
+
+NARROW = '\n[geometry.reaction_kernel]\nname = "laplace"\nbandwidth = 0.2'
+SMOOTH_TRANSPORT = {
+    'name = "stein"\ntransport = 2.0': Stein(GaussianKernel(0.5), 2.0),
+    'name = "kernel-approximate-wasserstein"\nridge = 0.1': KernelApproximateWasserstein(GaussianKernel(0.5), 0.1),
+    'name = "kernelized-wasserstein-fisher-rao"\nreaction = 3.0': (
+        Stein(GaussianKernel(0.5)) + KernelizedFisherRao(GaussianKernel(0.5), 3.0)
+    ),
+    'name = "kernelized-wasserstein-fisher-rao"' + NARROW: (
+        Stein(GaussianKernel(0.5)) + KernelizedFisherRao(LaplaceKernel(0.2))
+    ),
+    'name = "kernel-approximate-wasserstein-fisher-rao"\nridge = 0.1\nspherical = true': Spherical(
+        KernelApproximateWasserstein(GaussianKernel(0.5), 0.1) + KernelApproximateFisherRao(GaussianKernel(0.5), 0.1)
+    ),
+}
+
+
+@pytest.mark.parametrize("table", SMOOTH_TRANSPORT)
+def test_smoothed_transport_has_its_tables_and_runs(table: str, problem_file: Callable[..., Path]) -> None:
+    """A second kernel serves the reaction of a geometry with two; else one serves both."""
+    head, _, tail = table.partition("\n[")
+    geometry = f"[geometry]\n{head}{WIDE}" + (f"\n[{tail}" if tail else "")
+    short = "[time]\nstop = 0.05\noutputs = 2\nrtol = 1e-4"
+    problem = load(problem_file(geometry=geometry, time=short))
+    assert problem.geometry == SMOOTH_TRANSPORT[table]
+    solution = solve(problem.flow(), problem.start, problem.times, problem.rtol)
+    assert solution.status == "complete" and solution.energy[-1] < solution.energy[0]
+    assert abs(solution.balance[-1]) < 1e-4 * solution.energy[0]
 
 
 def test_a_problem_with_a_kernel_runs_and_keeps_its_books(problem_file: Callable[..., Path]) -> None:

@@ -10,7 +10,7 @@ from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, MaximumMeanDiscrepancy, ReverseKullbackLeibler
 from mudot.solvers.flows import GradientFlow, solve
-from mudot.solvers.geometries import FisherRao, Geometry, KernelApproximateFisherRao, KernelizedFisherRao
+from mudot.solvers.geometries import FisherRao, Geometry, KernelApproximateFisherRao, KernelizedFisherRao, Stein
 from mudot.solvers.kernels.functions import (
     GaussianKernel,
     InverseMultiquadricKernel,
@@ -21,6 +21,8 @@ from mudot.solvers.kernels.functions import (
 )
 from mudot.validation import reference
 from mudot.validation.cases.runs import balance
+from mudot.validation.convergence import orders
+from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 
@@ -141,6 +143,34 @@ def _rates(quick: bool) -> Outcome:
     return outcome
 
 
+def _stein(quick: bool) -> Outcome:
+    """With k = 1 + x y Gaussians stay Gaussians; mean and variance solve two ordinary differential equations."""
+    cells = (60, 120) if quick else (60, 120, 240)
+    mean, variance = reference.STEIN_BILINEAR
+    outcome, rows, errors = Outcome(), [], []
+    for n in cells:
+        mesh = Cartesian(n, -7.0, 7.0)
+        x = mesh.centers[0]
+        start, energy = Gaussian(2.0, 0.25).cell_averages(mesh), KullbackLeibler(Gaussian(0.0, 1.0).cell_averages(mesh))
+        flow = GradientFlow(mesh, energy, Stein(PolynomialKernel(1, 1.0)))
+        solution = solve(flow, start, [0.0, 1.0], rtol=1e-5)
+        m = integrate(mesh, x * solution.density[-1])
+        v = integrate(mesh, (x - m) ** 2 * solution.density[-1])
+        errors.append(abs(m - mean))
+        drift = float(np.ptp(solution.mass))
+        outcome.checks.append(Check(f"{n} cells: balance over dissipation", balance(solution), 1e-5))
+        outcome.checks.append(Check(f"{n} cells: mass drift", drift, 1e-12))
+        outcome.checks.append(Check(f"{n} cells: least density", float(solution.minimum.min()), 0.0, "at least"))
+        rows.append((n, m, m - mean, v, v - variance, balance(solution)))
+    if not quick:
+        order = float(orders(cells, errors)[-1])
+        outcome.checks.append(Check("order of the mean's error on the finest pair", order, 0.2, "within", 2.0))
+    outcome.checks.append(Check("error of the mean on the finest mesh", errors[-1], 3e-3 if not quick else 1.2e-2))
+    columns = ("cells", "mean", "error", "variance", "error", "balance / dissipation")
+    outcome.tables.append(Table("Mean and variance at t = 1", columns, tuple(rows)))
+    return outcome
+
+
 KERNELS = (
     Case(
         "ridge-quadratic-family",
@@ -157,6 +187,14 @@ KERNELS = (
         "Zhu and Mielke 2024, Lemma 6.11 (energy MMD^2/2; the printed factor is 2 off)",
         "four kernels on boxes with walls, in one and two dimensions; two separate code paths",
         _link,
+    ),
+    Case(
+        "stein-bilinear",
+        "The Stein flow of a Gaussian",
+        "Stein transport keeps mass and positivity and is second order in space.",
+        "Liu, Ghosal, Balasubramanian and Pillai 2023, arXiv:2305.14076; equations of mean and variance derived",
+        "k = 1 + x y on [-7, 7], N(2, 1/4) to N(0, 1)",
+        _stein,
     ),
     Case(
         "linear-rates-on-the-torus",

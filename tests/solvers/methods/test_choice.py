@@ -66,6 +66,7 @@ def test_unknown_energies_and_geometries_are_refused_by_name() -> None:
         name = "entropy"
         multiplicative = False
         conserves_mass = True
+        parts = ("entropy",)
 
     with pytest.raises(MudotError, match="entropy"):
         method_for(MESH, Entropy(), Wasserstein())  # type: ignore[arg-type]
