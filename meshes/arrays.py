@@ -128,3 +128,9 @@ def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
 def to_host(array: Array) -> np.ndarray:
     """A NumPy array with the same values: the only way off the device."""
     return library_of(array).to_host(array)
+
+
+def moved(array: Array, library: ArrayLibrary) -> Array:
+    """The array on the device of a library; itself where it is there already."""
+    own = library_of(array)
+    return array if own is library else library.to_device(own.to_host(array))

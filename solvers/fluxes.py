@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, to_host
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved, to_host
 from mudot.meshes.averages import Function
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -37,10 +37,7 @@ class TwoPointFlux:
 
     def on(self, library: ArrayLibrary) -> TwoPointFlux:
         """The same flux on another device."""
-        host = library_of(self.forward).to_host
-        if library_of(self.forward) is library:
-            return self
-        return TwoPointFlux(library.to_device(host(self.forward)), library.to_device(host(self.backward)))
+        return TwoPointFlux(moved(self.forward, library), moved(self.backward, library))
 
     def mobility(self, left: Array, right: Array) -> Array:
         """m Lambda(s_K, s_L) = Lambda(forward rho_K, backward rho_L): the Onsager mobility for which the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of, moved
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.kernels.cached import operator_on
@@ -32,8 +32,7 @@ class MaximumMeanDiscrepancy:
 
     def on(self, library: ArrayLibrary) -> MaximumMeanDiscrepancy:
         """The same energy with its data on another device."""
-        own = library_of(self.target)
-        return self if own is library else replace(self, target=library.to_device(own.to_host(self.target)))
+        return replace(self, target=moved(self.target, library))
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """MMD^2/2."""

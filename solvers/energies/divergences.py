@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, moved
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -63,11 +63,7 @@ class PowerDivergence:
 
     def on(self, library: ArrayLibrary) -> PowerDivergence:
         """The same energy with its data on another device."""
-        if library_of(self.target) is library:
-            return self
-        old = library_of(self.target)
-        send = [library.to_device(old.to_host(array)) for array in (self.target, self.log_target)]
-        return replace(self, target=send[0], log_target=send[1])
+        return replace(self, target=moved(self.target, library), log_target=moved(self.log_target, library))
 
     def log_ratio(self, density: Array) -> Array:
         """log s = log(mu/pi), shape `mesh.shape`; -inf in cells of zero density."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, moved
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -42,7 +42,7 @@ class JensenShannon:
 
     def on(self, library: ArrayLibrary) -> JensenShannon:
         """The same energy with its data on another device."""
-        return replace(self, target=_moved(self.target, library), log_target=_moved(self.log_target, library))
+        return replace(self, target=moved(self.target, library), log_target=moved(self.log_target, library))
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """JS(mu, pi): two relative entropies to the mean, each without cancellation."""
@@ -101,7 +101,7 @@ class Renyi:
 
     def on(self, library: ArrayLibrary) -> Renyi:
         """The same energy with its data on another device."""
-        return replace(self, target=_moved(self.target, library), log_target=_moved(self.log_target, library))
+        return replace(self, target=moved(self.target, library), log_target=moved(self.log_target, library))
 
     def _log_moment(self, mesh: Cartesian, density: Array) -> float:
         """log int s^a dpi, without cancellation near pi."""
@@ -116,7 +116,3 @@ class Renyi:
     def first_variation(self, mesh: Cartesian, density: Array) -> Array:
         """a s^(a-1) / ((a - 1) int s^a dpi), up to a constant: here it is zero at s = 1."""
         return self.order * self._power.first_variation(mesh, density) * math.exp(-self._log_moment(mesh, density))
-
-
-def _moved(array: Array, library: ArrayLibrary) -> Array:
-    return array if library_of(array) is library else library.to_device(library_of(array).to_host(array))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -45,7 +45,7 @@ class DeRegularizedMMD:
 
     def on(self, library: ArrayLibrary) -> DeRegularizedMMD:
         """The same energy with its data on another device."""
-        return replace(self, target=_moved(self.target, library))
+        return replace(self, target=moved(self.target, library))
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """DrMMD(mu, pi)."""
@@ -98,7 +98,7 @@ class Moreau:
 
     def on(self, library: ArrayLibrary) -> Moreau:
         """The same energy with its data on another device."""
-        return replace(self, target=_moved(self.target, library))
+        return replace(self, target=moved(self.target, library))
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """The maximum of the dual problem."""
@@ -192,7 +192,3 @@ def _check(kernel: Kernel, target: Array, regularization: float) -> None:
         raise MudotError(f"kernel {kernel.name}: this energy needs a positive definite kernel")
     if not bool((target > np.finfo(float).tiny).all()):
         raise MudotError("target: this energy divides by pi; expected cell averages above 1e-307 everywhere")
-
-
-def _moved(array: Array, library: ArrayLibrary) -> Array:
-    return array if library_of(array) is library else library.to_device(library_of(array).to_host(array))

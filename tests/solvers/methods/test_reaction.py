@@ -13,31 +13,11 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, PowerDivergence
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
+from mudot.validation.reference import FISHER_RAO_MASS, POWER_PLAIN, POWER_SPHERICAL
 
 POWERS = (-1.0, 0.0, 0.5, 2 / 3, 1.0, 2.0, 3.0)
 THREE = Cartesian.graded([[0.0, 0.2, 0.5, 1.0]])
 START = np.array([2.0, 0.5, 0.9])
-
-# Power entropies on three cells of weights 0.2, 0.3, 0.5 from s = (2, 0.5, 0.9), at t = 1; derived closed forms that
-# agree with an independent integration of the equation to 2e-14.
-PLAIN = {
-    -1.0: (1.450392472234, 0.850935026381, 0.964418428991),
-    0.0: (1.367879441171, 0.816060279414, 0.963212055883),
-    0.5: (1.327981171371, 0.796111144514, 0.962599673191),
-    2 / 3: (1.315162422148, 0.789162259040, 0.962394261850),
-    1.0: (1.290454649088, 0.774920684510, 0.961981588164),
-    2.0: (1.225399673561, 0.731058578630, 0.960729699450),
-    3.0: (1.175177856121, 0.689468553611, 0.959459324270),
-}
-SPHERICAL = {
-    -1.0: (1.394817933937, 0.835776952926, 0.940606654669),
-    0.0: (1.367879441171, 0.816060279414, 0.963212055883),
-    0.5: (1.349455014880, 0.806463732271, 0.976339754686),
-    2 / 3: (1.342657916362, 0.803409582788, 0.980891083783),
-    1.0: (1.328232326898, 0.797606258132, 0.990143314361),
-    2.0: (1.280911633087, 0.783379792188, 1.017607471453),
-    3.0: (1.234239473393, 0.774537399201, 1.041581771122),
-}
 
 
 def reaction(power: float, spherical: bool = False, rate: float = 1.0, vacuum: Vacuum = "fills") -> PowerReaction:
@@ -54,12 +34,12 @@ def after(method: PowerReaction, density: np.ndarray, duration: float, steps: in
 
 @pytest.mark.parametrize("power", POWERS)
 def test_plain_flow_of_every_power_divergence_has_the_tabulated_values(power: float) -> None:
-    assert np.abs(after(reaction(power), START, 1.0) - PLAIN[power]).max() < 1e-12
+    assert np.abs(after(reaction(power), START, 1.0) - POWER_PLAIN[power]).max() < 1e-12
 
 
 @pytest.mark.parametrize("power", POWERS)
 def test_spherical_flow_of_every_power_divergence_has_the_tabulated_values(power: float) -> None:
-    assert np.abs(after(reaction(power, spherical=True), START, 1.0) - SPHERICAL[power]).max() < 1e-12
+    assert np.abs(after(reaction(power, spherical=True), START, 1.0) - POWER_SPHERICAL[power]).max() < 1e-12
 
 
 @pytest.mark.parametrize("spherical", [False, True])
@@ -214,7 +194,6 @@ GAUSSIANS = {
     2.0: (0.770041082060, 0.711234594228, 0.3224754081002),
     4.0: (0.138893349793, 0.947914993828, 0.01034840307513),
 }
-PLAIN_MASS = {0.5: 0.460702038822, 1.0: 0.367441950224, 2.0: 0.475971851946}
 
 
 def gaussian(x: np.ndarray, mean: float, variance: float) -> np.ndarray:
@@ -237,12 +216,12 @@ def test_gaussians_stay_gaussian_with_the_exact_moments_on_every_mesh(cells: int
     assert np.abs(stepped - density).max() < 1e-12
 
 
-@pytest.mark.parametrize("time", PLAIN_MASS)
+@pytest.mark.parametrize("time", FISHER_RAO_MASS)
 def test_plain_flow_of_gaussians_loses_and_regains_the_exact_mass(time: float) -> None:
     mesh = Cartesian(80, -8.0, 8.0)
     (x,) = mesh.centers
     method = PowerReaction(mesh, KullbackLeibler(gaussian(x, 0, 1)))
-    assert integrate(mesh, after(method, gaussian(x, 2, 0.25), time)) == pytest.approx(PLAIN_MASS[time], abs=1e-11)
+    assert integrate(mesh, after(method, gaussian(x, 2, 0.25), time)) == pytest.approx(FISHER_RAO_MASS[time], abs=1e-11)
 
 
 def test_the_method_says_that_it_has_no_time_error() -> None:
