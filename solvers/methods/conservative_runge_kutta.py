@@ -59,7 +59,7 @@ class ConservativeRungeKutta:
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass
         moved. Raises NotConverged where positive steps become too short to go on."""
-        density = self._filled(density)
+        density, mass = self._filled(density), integrate(self.mesh, density)
         left, first, before, refused = duration, self.rate(density), 1.0, False
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
@@ -75,6 +75,9 @@ class ConservativeRungeKutta:
             # Right after a refusal a longer step would be refused again.
             grown = tau * min(after_success(ratio, before), 1.0 if refused else math.inf)
             step, before, refused = (max(step, grown) if grown >= tau else grown), ratio, False
+        if self.geometry.conserves_mass:
+            # Fluxes keep the mass by themselves; the constraint of a spherical reaction only as well as it is solved.
+            density = density * (mass / integrate(self.mesh, density))
         return Advance(density, step)
 
     def _filled(self, density: Array) -> Array:
