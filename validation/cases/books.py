@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def _invariants(quick: bool) -> Outcome:
 
 
 _LARGE_RUN = """
-import sys, time, resource, numpy as np
+import sys, time, numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.averages import integrate
 from mudot.solvers import GradientFlow, KullbackLeibler, Wasserstein, solve
@@ -124,8 +125,22 @@ flow = GradientFlow(mesh, KullbackLeibler(np.exp(log_target), log_target), Wasse
 solution = solve(flow, start, [0.0, 1.0], rtol=1e-6)
 seconds = time.perf_counter() - begin
 gap = abs(solution.balance[-1]) / solution.dissipation[-1]
-print(seconds, gap, float(np.ptp(solution.mass)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+from mudot.validation.cases.books import peak_memory
+print(seconds, gap, float(np.ptp(solution.mass)), peak_memory())
 """
+
+
+def peak_memory() -> float:
+    """Peak memory of this process in bytes. Linux counts in `ru_maxrss` what the parent held before the fork, so the
+    high-water mark of the process's own memory is read instead where there is one."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024.0 * int(line.split()[1])
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
 
 
 def _large(quick: bool) -> Outcome:
@@ -138,8 +153,7 @@ def _large(quick: bool) -> Outcome:
         command = [sys.executable, "-c", _LARGE_RUN, str(n), str(coupling)]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         seconds, gap, drift, peak = (float(word) for word in text)
-        unit = 1.0 if sys.platform == "darwin" else 1024.0
-        outcome.checks.append(Check(f"{name}: peak memory over what is announced", peak * unit / announced, 1.0))
+        outcome.checks.append(Check(f"{name}: peak memory over what is announced", peak / announced, 1.0))
         outcome.checks.append(Check(f"{name}: balance over dissipation", gap, 1e-6))
         outcome.checks.append(Check(f"{name}: mass drift", drift, 1e-12))
         rows.append(
@@ -147,7 +161,7 @@ def _large(quick: bool) -> Outcome:
                 name,
                 f"{seconds:.1f} s",
                 f"{time.perf_counter() - begin:.1f} s",
-                f"{peak * unit / 1e9:.2f} GB",
+                f"{peak / 1e9:.2f} GB",
                 f"{announced / 1e9:.2f} GB",
                 gap,
             )
