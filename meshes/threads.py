@@ -13,12 +13,16 @@ from functools import cache
 from itertools import pairwise
 
 
+def processors() -> int:
+    """How many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @cache
 def count() -> int:
     """How many threads to use."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, min(available, int(asked) if asked.isdigit() and int(asked) > 0 else available))
+    return max(1, min(processors(), int(asked) if asked.isdigit() and int(asked) > 0 else processors()))
 
 
 @cache

@@ -7,9 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mudot.meshes.errors import MudotError
 from mudot.meshes.version import __version__
+
+if TYPE_CHECKING:
+    from mudot.validation.runner import Result
 
 _RUN_EXAMPLES = """examples:
   mudot run problem.toml --output result.h5            solve, with checkpoints
@@ -108,10 +112,7 @@ def _validate(options: argparse.Namespace) -> int:
     return 0 if passed == len(results) else 1
 
 
-def _say(result: object) -> None:
-    from mudot.validation.runner import Result
-
-    assert isinstance(result, Result)
+def _say(result: Result) -> None:
     checks = result.outcome.checks
     count = sum(check.passed for check in checks)
     verdict = "passed" if result.passed else "FAILED"

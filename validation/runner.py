@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from mudot.meshes import threads
 from mudot.meshes.errors import MudotError
 from mudot.solvers.messages import listed, suggestion
 from mudot.validation.cases import CASES
@@ -50,15 +50,12 @@ def run_case(name: str, quick: bool) -> Result:
     return Result(name, outcome, time.perf_counter() - begin, error)
 
 
-def run_cases(
-    cases: Sequence[Case], quick: bool, report: Callable[[Result], None], workers: int | None = None
-) -> list[Result]:
+def run_cases(cases: Sequence[Case], quick: bool, report: Callable[[Result], None]) -> list[Result]:
     """Run cases, independent ones side by side, and report each as it ends; results come in the order of the cases."""
-    count = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
     done: dict[str, Result] = {}
     # Long cases first: the last processor is not left alone with one.
     queue = sorted((case.name for case in cases), key=lambda name: name not in _LONG)
-    with ProcessPoolExecutor(max_workers=max(1, min(count, len(queue)))) as pool:
+    with ProcessPoolExecutor(max_workers=max(1, min(threads.processors(), len(queue)))) as pool:
         for future in as_completed([pool.submit(run_case, name, quick) for name in queue]):
             result = future.result()
             done[result.case] = result

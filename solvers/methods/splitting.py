@@ -31,7 +31,7 @@ _SAFETY, _SHRINK, _GROW = 0.8, 0.2, 3.0
 class SymmetricSplitting:
     """mu' = (transport part) + (reaction part), each solved exactly.
 
-    conserves_mass: whether the mass is put back after every step (spherical reactions)
+    transport, reaction: the two exact flows; where the reaction is spherical, the mass is put back after every step
     """
 
     mesh: Cartesian
