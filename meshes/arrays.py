@@ -13,11 +13,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 
 from mudot.meshes import threads
+from mudot.meshes.errors import MudotError
 
 Array = Any
 """An array of any supported library; shapes are stated in the docstrings."""
+
+
+def _host_memory() -> float:
+    return float(psutil.virtual_memory().available)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,9 @@ class ArrayLibrary:
     to_device: a host array to an array of this library
     to_host:   an array of this library to a NumPy array
     fft:       real transforms in several dimensions (rfftn, irfftn)
+    device:    what the arrays live on, in words
+    free:      bytes of memory that new arrays can still take there
+    exhausted: the exception that says there is none left
     """
 
     name: str
@@ -40,6 +49,9 @@ class ArrayLibrary:
     to_device: Callable[[np.ndarray], Array]
     to_host: Callable[[Array], np.ndarray]
     fft: Any = None
+    device: str = "cpu"
+    free: Callable[[], float] = _host_memory
+    exhausted: type[BaseException] = MemoryError
 
 
 _registered: dict[str, Callable[[], ArrayLibrary]] = {}
@@ -74,7 +86,32 @@ def cupy_library() -> ArrayLibrary:
     if not cupy.cuda.is_available():
         raise RuntimeError("CuPy is installed but finds no CUDA device")
     sparse, special, fft = cupyx.scipy.sparse.csr_matrix, cupyx.scipy.special, cupyx.scipy.fft
-    return ArrayLibrary("cupy", cupy, special, sparse, cupy.asarray, cupy.asnumpy, fft)
+    name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
+    return ArrayLibrary(
+        *("cupy", cupy, special, sparse, cupy.asarray, cupy.asnumpy, fft),
+        device=f"gpu ({name}, CuPy {cupy.__version__})",
+        free=lambda: float(cupy.cuda.runtime.memGetInfo()[0] + cupy.get_default_memory_pool().free_bytes()),
+        exhausted=cupy.cuda.memory.OutOfMemoryError,
+    )
+
+
+_DEVICES = {"cpu": numpy_library, "gpu": cupy_library}
+
+
+def library_for(device: str) -> ArrayLibrary:
+    """The array library of a device by name, `cpu` or `gpu`. Raises MudotError where it is not to be had.
+
+    >>> library_for("cpu").name
+    'numpy'
+    """
+    try:
+        return _DEVICES[device]()
+    except KeyError:
+        raise MudotError(f"device: expected cpu or gpu, got {device!r}") from None
+    except ImportError:
+        raise MudotError("device gpu: CuPy is not installed; pip install 'mudot[gpu]', or use the cpu") from None
+    except RuntimeError as reason:
+        raise MudotError(f"device gpu: {reason}; check the driver, or use the cpu") from None
 
 
 register("numpy", numpy_library)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from mudot.meshes.arrays import ArrayLibrary, library_for
 from mudot.meshes.boundaries import IN_WORDS
 from mudot.meshes.errors import MudotError
 from mudot.solvers import storage
@@ -17,15 +18,20 @@ from mudot.solvers.problem import Problem, build
 from mudot.solvers.resources import Needs, needs
 
 
-def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool = False) -> bool:
+def run(
+    problem_file: Path, output: Path, resume: bool = False, overwrite: bool = False, device: str = "cpu"
+) -> bool:
     """Solve the problem of a file and write the result; standard output says what it needs and what came of it.
+
+    device: 'cpu' or 'gpu'; a run begun on one is resumed on either
 
     Returns whether the run is complete. Raises MudotError, before anything is written, for input that cannot be used
     and for runs that cannot fit.
     """
     inputs = read(problem_file)
     _check_output(output, resume, overwrite)
-    demand = _needs(inputs, output)
+    library = library_for(device)
+    demand = _needs(inputs, output, library)
     print(f"{inputs.title or problem_file.stem}\n  needs     {demand}", flush=True)
     demand.check()
     problem = build(inputs)
@@ -40,14 +46,15 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
         trajectory, restart = storage.FileTrajectory.resume(output, problem.text)
         print(f"  resume    from t = {restart.time:g}" if restart else "  resume    from the start", flush=True)
     else:
-        trajectory = _create(output, problem, flow.method.description, overwrite)
+        trajectory = _create(output, problem, flow.method.description, library.device, overwrite)
+    start = library.to_device(problem.start)
     with _progress(problem.times[-1], restart.time if restart else 0.0) as observer:
-        solution = solve(flow, problem.start, problem.times, problem.rtol, trajectory, restart, observer)
+        solution = solve(flow, start, problem.times, problem.rtol, trajectory, restart, observer)
     _report(output, solution)
     return solution.status == "complete"
 
 
-def _create(output: Path, problem: Problem, method: str, overwrite: bool) -> storage.FileTrajectory:
+def _create(output: Path, problem: Problem, method: str, device: str, overwrite: bool) -> storage.FileTrajectory:
     attributes: dict[str, str | int | float] = {
         "title": problem.title,
         "problem": problem.text,
@@ -56,7 +63,7 @@ def _create(output: Path, problem: Problem, method: str, overwrite: bool) -> sto
         "method": method,
         "vacuum": problem.vacuum,
         "rtol": problem.rtol,
-        "device": "cpu",
+        "device": device,
     }
     parts = problem.geometry.parts
     return storage.FileTrajectory.create(
@@ -71,11 +78,11 @@ def _check_output(output: Path, resume: bool, overwrite: bool) -> None:
         raise MudotError(f"{output}: there is no folder {output.parent}; make it or write elsewhere")
 
 
-def _needs(inputs: Inputs, output: Path) -> Needs:
+def _needs(inputs: Inputs, output: Path, library: ArrayLibrary) -> Needs:
     cells = tuple(inputs.mesh.cells)
     disk = storage.disk_bytes(math.prod(cells), len(inputs.time.times()))
     kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
-    return needs(cells, inputs.geometry.works_on_faces, kernel, float(disk), output.parent)
+    return needs(cells, inputs.geometry.works_on_faces, kernel, float(disk), output.parent, library)
 
 
 def _in_words(problem: Problem) -> str:

@@ -136,7 +136,8 @@ def solve(
     """
     times = [float(t) for t in times]
     _check(flow, start, times, rtol)
-    flow = flow.on(library_of(start))
+    library = library_of(start)
+    flow = flow.on(library)
     ledger = Ledger(flow.mesh, flow.energy, flow.discrete_geometry, flow.method, rtol)
     record = trajectory if trajectory is not None else MemoryTrajectory()
     try:
@@ -145,11 +146,18 @@ def solve(
                 record.append(_frame(ledger, state))
             else:
                 record.checkpoint(partial(_frame, ledger, state))
-    except NotConverged as reason:
-        record.finish(f"failed: {reason}")
-        return Solution(flow, _frames(record), "failed", str(reason))
+    except (NotConverged, library.exhausted) as reason:
+        why = _why(reason, library)
+        record.finish(f"failed: {why}")
+        return Solution(flow, _frames(record), "failed", why)
     record.finish("complete")
     return Solution(flow, _frames(record), "complete", f"reached t = {times[-1]:g}")
+
+
+def _why(reason: BaseException, library: ArrayLibrary) -> str:
+    if isinstance(reason, NotConverged):
+        return str(reason)
+    return f"no memory left on the {library.device}; use fewer cells"
 
 
 def _frames(record: Trajectory) -> tuple[Frame, ...]:

@@ -7,8 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from mudot.meshes.arrays import ArrayLibrary
 from mudot.meshes.errors import MudotError
 
 _INTERPRETER = 130e6
@@ -17,16 +16,17 @@ _FACTORS = 256e6
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes of memory and disk that a run needs, and what there is of them."""
+    """Bytes of memory and disk that a run needs, and what there is of them; the memory is that of the device."""
 
     memory: float
     disk: float
     memory_available: float
     disk_available: float
+    device: str = "cpu"
 
     def __str__(self) -> str:
         return (
-            f"{in_bytes(self.memory)} of memory ({in_bytes(self.memory_available)} available), "
+            f"{in_bytes(self.memory)} of memory ({in_bytes(self.memory_available)} available on the {self.device}), "
             f"{in_bytes(self.disk)} of disk ({in_bytes(self.disk_available)} available)"
         )
 
@@ -35,7 +35,7 @@ class Needs:
         if self.memory > self.memory_available:
             raise MudotError(
                 f"[mesh] cells: the run needs {in_bytes(self.memory)} of memory, {in_bytes(self.memory_available)} "
-                "are available; use fewer cells"
+                f"are available on the {self.device}; use fewer cells"
             )
         if self.disk > self.disk_available:
             raise MudotError(
@@ -62,14 +62,12 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> flo
     return _INTERPRETER + float(min(_FACTORS, 192 * squares)) + 8 * size * (28 + 30 * len(cells))
 
 
-def needs(cells: tuple[int, ...], transport: bool, kernel: bool, disk: float, folder: Path) -> Needs:
-    """Needs of a run that writes a result of `disk` bytes into a folder."""
-    return Needs(
-        memory(cells, transport, kernel),
-        disk,
-        float(psutil.virtual_memory().available),
-        float(shutil.disk_usage(folder).free),
-    )
+def needs(
+    cells: tuple[int, ...], transport: bool, kernel: bool, disk: float, folder: Path, library: ArrayLibrary
+) -> Needs:
+    """Needs of a run on the device of a library that writes a result of `disk` bytes into a folder."""
+    free = float(shutil.disk_usage(folder).free)
+    return Needs(memory(cells, transport, kernel), disk, library.free(), free, library.device)
 
 
 def in_bytes(number: float) -> str:

@@ -302,7 +302,7 @@ def to_host(array: Any) -> np.ndarray:
 @cache
 def library() -> ArrayLibrary:
     """The stand-in as the numerical core sees it."""
-    return ArrayLibrary("device", xp, special, csr_matrix, to_device, to_host, fft)
+    return ArrayLibrary("device", xp, special, csr_matrix, to_device, to_host, fft, device="stand-in")
 
 
 register(ndarray.__module__.partition(".")[0], library)

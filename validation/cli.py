@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--output", "-o", type=Path, required=True, help="the HDF5 file to write")
     run.add_argument("--resume", action="store_true", help="go on with an unfinished result")
     run.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    run.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (gpu: needs CuPy)")
     info = commands.add_parser("info", help="say what a result file holds")
     info.add_argument("result", type=Path, help="an HDF5 result")
     plot = commands.add_parser("plot", help="draw a result file")
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from mudot.solvers import commands
 
-    return 0 if commands.run(options.problem, options.output, options.resume, options.overwrite) else 1
+    return 0 if commands.run(options.problem, options.output, options.resume, options.overwrite, options.device) else 1
 
 
 def _info(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mudot.meshes.arrays import numpy_library
 from mudot.meshes.errors import MudotError
 from mudot.solvers.resources import Needs, memory, needs
 
@@ -57,5 +58,5 @@ def test_needs_that_exceed_memory_or_disk_are_refused_with_the_remedy(tmp_path: 
     with pytest.raises(MudotError, match=r"outputs.*store fewer times"):
         Needs(memory=0.0, disk=2e9, memory_available=1e9, disk_available=1e9).check()
     with pytest.raises(MudotError, match="memory"):
-        needs((4096, 4096, 4096), True, False, 0.0, tmp_path).check()
-    needs((64,), True, True, 0.0, tmp_path).check()
+        needs((4096, 4096, 4096), True, False, 0.0, tmp_path, numpy_library()).check()
+    needs((64,), True, True, 0.0, tmp_path, numpy_library()).check()
