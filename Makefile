@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help validate validate-quick test test-all lint clean
+.PHONY: help validate validate-quick test test-all lint clean cupy-signatures
 help:
 	@echo "make validate   every validation case at full resolution; writes report/index.html"
 	@echo "make test       the tests (minutes); make test-all: the slow ones too"
@@ -44,3 +44,12 @@ lint: $(BIN)/.dev .links
 clean:
 	rm -rf .venv .links report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What the oldest and the newest supported CuPy offer, for tests that need neither CuPy nor a device.
+OLDEST_CUPY := 13.0.0
+NEWEST_CUPY := 14.2.0
+cupy-signatures:
+	$(PYTHON) -m venv build/cupy-old && build/cupy-old/bin/pip install -q 'cupy-cuda12x==$(OLDEST_CUPY)' 'numpy<2'
+	$(PYTHON) -m venv build/cupy-new && build/cupy-new/bin/pip install -q 'cupy-cuda12x==$(NEWEST_CUPY)' scipy
+	build/cupy-old/bin/python tests/cupy_signatures.py > tests/data/cupy-$(OLDEST_CUPY).json
+	build/cupy-new/bin/python tests/cupy_signatures.py > tests/data/cupy-$(NEWEST_CUPY).json
