@@ -1,0 +1,230 @@
+"""Particle methods, one step each: functions of the particles that return new particles.
+
+Every step is written as in the paper that it is cited from. As n grows and the step shrinks, the empirical measures
+converge to the Eulerian flow named in the docstring.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mudot.validation.particles.kernels import by_rows, embedding, embedding_gradient, gram
+from mudot.validation.particles.targets import Mixture, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Particles:
+    """positions: shape (n, d);   weights: shape (n,), sum 1"""
+
+    positions: np.ndarray
+    weights: np.ndarray
+
+
+class Sampler(Protocol):
+    """One step of a particle method."""
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """The particles a time tau later."""
+
+
+def uniform(positions: np.ndarray) -> Particles:
+    """Equal weights."""
+    return Particles(positions, np.full(positions.shape[0], 1 / positions.shape[0]))
+
+
+def run(
+    sampler: Sampler, start: Particles, times: list[float], tau: float, rng: np.random.Generator
+) -> list[Particles]:
+    """The particles at increasing times, by steps of at most tau that end on the times."""
+    now, clock, found = start, 0.0, []
+    for time in times:
+        steps = math.ceil((time - clock) / tau - 1e-9)
+        for _ in range(steps):
+            now = sampler.step(now, (time - clock) / steps, rng)
+        clock = time
+        found.append(now)
+    return found
+
+
+def _moved(now: Particles, velocity: np.ndarray, tau: float) -> Particles:
+    return Particles(now.positions + tau * velocity, now.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Langevin:
+    """Unadjusted Langevin: Wasserstein flow of KL (Roberts and Tweedie 1996)."""
+
+    target: Target
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """x + tau grad log pi + sqrt(2 tau) noise."""
+        noise = rng.standard_normal(now.positions.shape)
+        return _moved(now, self.target.score(now.positions) + math.sqrt(2 / tau) * noise, tau)
+
+
+@dataclass(frozen=True, eq=False)
+class BirthDeathLangevin:
+    """Langevin with birth and death: spherical Wasserstein-Fisher-Rao flow of KL (Lu, Lu and Nolen 2019, Algorithm 1;
+    unit rates). The density is estimated with a Gaussian kernel of bandwidth h, which adds a bias of order h^2."""
+
+    target: Target
+    bandwidth: float
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """A Langevin step, then each particle dies or doubles at the rate of its excess; the number is kept."""
+        moved = Langevin(self.target).step(now, tau, rng)
+        x, count = moved.positions, moved.positions.shape[0]
+        d = x.shape[1]
+        estimate = embedding(x, x, now.weights, self.bandwidth) / (math.sqrt(2 * math.pi) * self.bandwidth) ** d
+        excess = np.log(estimate) - self.target.log_density(x)
+        excess -= excess.mean()
+        chosen = np.flatnonzero(rng.random(count) < -np.expm1(-np.abs(excess) * tau))
+        index = np.arange(count)
+        for i in rng.permutation(chosen):
+            other = int(rng.integers(count - 1))
+            other += other >= i
+            # Death: another one takes the place; birth: a copy takes the place of another one.
+            if excess[i] > 0:
+                index[i] = index[other]
+            else:
+                index[other] = index[i]
+        return Particles(x[index], now.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class SteinVariational:
+    """SVGD with the kernel exp(-r^2/(2 h^2)): Stein flow of KL (Liu and Wang 2016)."""
+
+    target: Target
+    bandwidth: float
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """Along the kernelized score plus repulsion."""
+        return _moved(now, self.velocity(now), tau)
+
+    def velocity(self, now: Particles) -> np.ndarray:
+        """sum_j w_j [k(x, x_j) grad log pi(x_j) + grad_j k(x, x_j)]."""
+        x, w, h = now.positions, now.weights, self.bandwidth
+        drift = embedding(x, x, w[:, None] * self.target.score(x), h)
+        return np.asarray(drift - embedding_gradient(x, x, w, h))
+
+
+@dataclass(frozen=True, eq=False)
+class RegularizedStein:
+    """Regularised SVGD: ridge Wasserstein flow of KL (He, Balasubramanian, Sriperumbudur and Lu 2022). Their velocity
+    -((1 - nu) K + nu)^-1 K grad xi is this one for ridge = nu/(1 - nu), in units of time 1 - nu."""
+
+    target: Target
+    bandwidth: float
+    ridge: float
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """Along (K_mu + ridge)^-1 of the direction of SVGD."""
+        velocity = SteinVariational(self.target, self.bandwidth).velocity(now)
+        matrix = gram(now.positions, now.positions, self.bandwidth) * now.weights
+        return _moved(now, np.linalg.solve(matrix + self.ridge * np.eye(len(matrix)), velocity), tau)
+
+
+@dataclass(frozen=True, eq=False)
+class MaximumMeanDiscrepancyFlow:
+    """MMD flow: Wasserstein flow of MMD^2/2, with the target seen exactly; noise b > 0: the gradient is taken at
+    x + b u, u normal (Arbel, Korba, Salim and Gretton 2019)."""
+
+    target: Mixture
+    bandwidth: float
+    noise: float = 0.0
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """Down the witness K(mu - pi)."""
+        x = now.positions
+        seen = x + self.noise * rng.standard_normal(x.shape) if self.noise else x
+        slope = embedding_gradient(seen, x, now.weights, self.bandwidth)
+        return _moved(now, self.target.embedding_gradient(seen, self.bandwidth) - slope, tau)
+
+
+@dataclass(frozen=True, eq=False)
+class InteractionForceTransport:
+    """Spherical IFT flow of MMD^2/2 with rates 1: an MMD-flow step for the positions, then weights that solve
+    min MMD^2(w, pi)/2 + MMD^2(w, old)/(2 tau) over the simplex (Gladin, Dvurechensky, Mielke and Zhu 2024, Alg. 1)."""
+
+    target: Mixture
+    bandwidth: float
+    iterations: int = 200
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """Positions first, weights next."""
+        moved = MaximumMeanDiscrepancyFlow(self.target, self.bandwidth).step(now, tau, rng)
+        x = moved.positions
+        pull = self.target.embedding(x, self.bandwidth)
+        old = embedding(x, now.positions, now.weights, self.bandwidth)
+        weights = _on_simplex(gram(x, x, self.bandwidth), (tau * pull + old) / (1 + tau), now.weights, self.iterations)
+        return Particles(x, weights)
+
+
+def _on_simplex(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:
+    """min w.K.w/2 - wanted.w over the simplex, by accelerated projected gradients (Beck and Teboulle 2009) with
+    restarts where the step turns back (O'Donoghue and Candes 2015)."""
+    length = 1 / float(np.abs(matrix).sum(axis=1).max())
+    now, look, momentum = start, start, 1.0
+    for _ in range(iterations):
+        new = simplex_projection(look - length * (matrix @ look - wanted))
+        if (look - new) @ (new - now) > 0:
+            momentum = 1.0
+        grown = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+        now, look, momentum = new, new + (momentum - 1) / grown * (new - now), grown
+    return now
+
+
+def simplex_projection(v: np.ndarray) -> np.ndarray:
+    """The nearest point of the simplex (Held, Wolfe and Crowder 1974).
+
+    >>> simplex_projection(np.array([0.5, 1.5, -1.0]))
+    array([0., 1., 0.])
+    """
+    ordered = np.sort(v)[::-1]
+    excess = (np.cumsum(ordered) - 1) / np.arange(1, v.size + 1)
+    return np.asarray(np.maximum(v - excess[np.flatnonzero(ordered > excess)[-1]], 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class SteinDiscrepancyDescent:
+    """KSD descent with the kernel exp(-r^2/(2 h^2)): Wasserstein flow of KSD^2/2 (Korba, Aubin-Frankowski, Majewski
+    and Ablin 2021)."""
+
+    target: Target
+    bandwidth: float
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """Down the gradient of int k_pi(x, .) dmu."""
+        return _moved(now, -self.slope(now), tau)
+
+    def slope(self, now: Particles) -> np.ndarray:
+        """grad_x sum_j w_j k_pi(x, x_j), k_pi = k b with b = g_x.g_y + (g_x - g_y).r/h^2 + d/h^2 - |r|^2/h^4,
+        r = x - y and g = grad log pi."""
+        x, w, h2 = now.positions, now.weights, self.bandwidth**2
+        g, hessian = self.target.score(x), self.target.hessian(x)
+        rows = [self._rows(x[s], g[s], hessian[s], x, g, w, h2) for s in by_rows(x, x)]
+        return np.concatenate(rows)
+
+    def _rows(
+        self,
+        x: np.ndarray,
+        gx: np.ndarray,
+        hessian: np.ndarray,
+        y: np.ndarray,
+        gy: np.ndarray,
+        w: np.ndarray,
+        h2: float,
+    ) -> np.ndarray:
+        k = gram(x, y, math.sqrt(h2)) * w
+        r = x[:, None] - y[None]
+        jump = gx[:, None] - gy[None]
+        squares = (r**2).sum(axis=2)
+        b = gx @ gy.T + (jump * r).sum(axis=2) / h2 + x.shape[1] / h2 - squares / h2**2
+        inner = np.einsum("ij,ijd->id", k, gy[None] + r / h2)
+        rest = -b[:, :, None] * r / h2 + jump / h2 - 2 * r / h2**2
+        return np.asarray(np.einsum("ide,ie->id", hessian, inner) + np.einsum("ij,ijd->id", k, rest))
