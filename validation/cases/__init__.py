@@ -6,7 +6,8 @@ from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
 from mudot.validation.cases.transport import TRANSPORT
+from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
-CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *BOOKS)
+CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *WITNESSES, *BOOKS)
 """In the order of the report."""
