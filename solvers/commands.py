@@ -18,9 +18,7 @@ from mudot.solvers.problem import Problem, build
 from mudot.solvers.resources import Needs, needs
 
 
-def run(
-    problem_file: Path, output: Path, resume: bool = False, overwrite: bool = False, device: str = "cpu"
-) -> bool:
+def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool = False, device: str = "cpu") -> bool:
     """Solve the problem of a file and write the result; standard output says what it needs and what came of it.
 
     device: 'cpu' or 'gpu'; a run begun on one is resumed on either

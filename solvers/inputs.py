@@ -13,26 +13,11 @@ from pydantic import ValidationError
 
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import check_form
+from mudot.solvers.energy_tables import ENERGIES, RESERVED_ENERGIES, EnergyTable, RenyiTable
+from mudot.solvers.geometry_tables import GEOMETRIES, RESERVED_GEOMETRIES, GeometryTable
 from mudot.solvers.kernel_tables import KERNELS, KernelTable
 from mudot.solvers.messages import listed, naming, quoted, suggestion
-from mudot.solvers.schema import (
-    ENERGIES,
-    GEOMETRIES,
-    MOST_OUTPUTS,
-    RESERVED_ENERGIES,
-    RESERVED_GEOMETRIES,
-    DensityTable,
-    EnergyTable,
-    GeometryTable,
-    KernelizedBothTable,
-    MeshTable,
-    Mixture,
-    NamedEnergyTable,
-    PowerEnergyTable,
-    RenyiTable,
-    Table,
-    TimeTable,
-)
+from mudot.solvers.schema import MOST_OUTPUTS, DensityTable, MeshTable, Mixture, Table, TimeTable
 
 MOST_CELLS = 2**31
 """More cells than this are refused before anything is allocated."""
@@ -133,7 +118,7 @@ def _reaction_kernel(geometry: GeometryTable, content: Mapping[str, Any]) -> Ker
     own = content.get("reaction_kernel")
     if own is None:
         return None
-    if not isinstance(geometry, KernelizedBothTable):
+    if not geometry.two_kernels:
         raise MudotError("[geometry.reaction_kernel]: this geometry has no second kernel; remove the table")
     return _named("[geometry.reaction_kernel]", own, KERNELS, ())
 
@@ -249,24 +234,19 @@ def _check_mesh(mesh: MeshTable) -> None:
 
 
 def _check_pair(energy: EnergyTable, geometry: GeometryTable) -> None:
-    kl = isinstance(energy, NamedEnergyTable | PowerEnergyTable) and energy.power == 1
-    if not kl and geometry.transports:
-        raise MudotError(
-            f"[geometry] name: the Wasserstein flow of '{energy.name}' is not available in this version; "
-            "expected a geometry of Fisher-Rao type, or the energy 'kl'"
-        )
-    if isinstance(energy, RenyiTable):
-        if energy.alpha == 1:
-            raise MudotError("[energy] alpha: got 1; expected another positive number, or the energy 'kl'")
-        if not getattr(geometry, "spherical", True):
-            raise MudotError("[geometry] spherical: 'renyi' compares probability measures; expected true")
+    if isinstance(energy, RenyiTable) and energy.alpha == 1:
+        raise MudotError("[energy] alpha: got 1; expected another positive number, or the energy 'kl'")
+    if energy.of_probabilities and not getattr(geometry, "spherical", True):
+        raise MudotError(f"[geometry] spherical: '{energy.name}' compares probability measures; expected true")
 
 
 def _check_masses(energy: EnergyTable, target: DensityTable, initial: DensityTable) -> None:
-    if isinstance(energy, RenyiTable):
+    if energy.of_probabilities:
         for place, table in (("[target]", target), ("[initial]", initial)):
             if table.mass != 1:
-                raise MudotError(f"{place} mass: got {table.mass}; 'renyi' compares probability measures, expected 1")
+                raise MudotError(
+                    f"{place} mass: got {table.mass}; '{energy.name}' compares probability measures, expected 1"
+                )
 
 
 def _check_time(time: TimeTable) -> None:

@@ -10,59 +10,24 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import VARIABLES, CellAverages, cell_averages
-from mudot.solvers.energies import (
-    DeRegularizedMMD,
-    Energy,
-    JensenShannon,
-    Kale,
-    MaximumMeanDiscrepancy,
-    Moreau,
-    PowerDivergence,
-    Renyi,
-)
+from mudot.solvers.energies import Energy
 from mudot.solvers.expressions import first_place
 from mudot.solvers.flows import GradientFlow
-from mudot.solvers.geometries import (
-    FisherRao,
-    Geometry,
-    KernelApproximateFisherRao,
-    KernelApproximateWasserstein,
-    KernelizedFisherRao,
-    Spherical,
-    Stein,
-    Wasserstein,
-)
+from mudot.solvers.geometries import Geometry
+from mudot.solvers.geometry_tables import FisherRaoTable
+from mudot.solvers.ingredients import Ingredients
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.kernel_tables import kernel_of
-from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.messages import naming
 from mudot.solvers.methods.reaction import Vacuum
-from mudot.solvers.schema import (
-    DensityTable,
-    EnergyTable,
-    FisherRaoTable,
-    GeometryTable,
-    JensenShannonTable,
-    KernelApproximateBothTable,
-    KernelApproximateFisherRaoTable,
-    KernelApproximateWassersteinTable,
-    KernelizedBothTable,
-    KernelizedFisherRaoTable,
-    MoreauTable,
-    NamedEnergyTable,
-    PowerEnergyTable,
-    RegularizedTable,
-    RenyiTable,
-    SteinTable,
-    WassersteinFisherRaoTable,
-    WassersteinTable,
-)
+from mudot.solvers.schema import DensityTable
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A gradient flow with its initial measure and output times; arrays live on the host and are read-only.
 
+    path:       the file
     title:      the title, empty where the file gives none
     text:       the whole problem file
     mesh:       the mesh
@@ -76,6 +41,7 @@ class Problem:
     rtol:       relative tolerance of the time integration
     """
 
+    path: Path
     title: str
     text: str
     mesh: Cartesian
@@ -90,7 +56,8 @@ class Problem:
 
     def flow(self) -> GradientFlow:
         """The gradient flow. Raises MudotError for a pair of energy and geometry that makes none."""
-        return GradientFlow(self.mesh, self.energy, self.geometry, self.vacuum)
+        with naming(f"{self.path}: [geometry] name: "):
+            return GradientFlow(self.mesh, self.energy, self.geometry, self.vacuum)
 
 
 def load(path: str | Path) -> Problem:
@@ -114,11 +81,13 @@ def build(inputs: Inputs) -> Problem:
         with naming("[kernel] "):
             tables = (inputs.energy_kernel, inputs.geometry_kernel, inputs.reaction_kernel)
             kernels = [None if table is None else kernel_of(table) for table in tables]
+        folder = inputs.path.parent
         with naming("[energy] "):
-            energy = energy_of(inputs.energy, target, kernels[0])
+            energy = inputs.energy.build(Ingredients(mesh, target, folder, kernels[0]))
         with naming("[geometry] "):
-            geometry = geometry_of(inputs.geometry, kernels[1], kernels[2])
+            geometry = inputs.geometry.build(Ingredients(mesh, target, folder, *kernels[1:]))
     return Problem(
+        path=inputs.path,
         title=inputs.title,
         text=inputs.text,
         mesh=mesh,
@@ -131,60 +100,6 @@ def build(inputs: Inputs) -> Problem:
         times=inputs.time.times(),
         rtol=inputs.time.rtol,
     )
-
-
-def energy_of(table: EnergyTable, target: CellAverages, kernel: Kernel | None = None) -> Energy:
-    """The energy of an [energy] table, with its kernel if it uses one."""
-    if kernel is not None:
-        if isinstance(table, MoreauTable):
-            return Moreau(kernel, target.values, table.regularization, table.p)
-        if isinstance(table, RegularizedTable):
-            made = Kale if table.name == "kale" else DeRegularizedMMD
-            return made(kernel, target.values, table.regularization)
-        return MaximumMeanDiscrepancy(kernel, target.values)
-    if isinstance(table, JensenShannonTable):
-        return JensenShannon(target.values, target.log_values)
-    if isinstance(table, RenyiTable):
-        return Renyi(table.alpha, target.values, target.log_values)
-    assert isinstance(table, NamedEnergyTable | PowerEnergyTable)
-    return PowerDivergence(table.power, target.values, target.log_values)
-
-
-def geometry_of(table: GeometryTable, kernel: Kernel | None = None, second: Kernel | None = None) -> Geometry:
-    """The geometry of a [geometry] table, with its kernel if it uses one, and a second one for its reaction.
-
-    >>> geometry_of(FisherRaoTable(name="fisher-rao", spherical=True))
-    Spherical(base=FisherRao(reaction=1.0))
-    """
-    if isinstance(table, WassersteinTable):
-        return Wasserstein(table.transport)
-    if kernel is not None and isinstance(table, SteinTable):
-        return _stein(table, kernel)
-    total: Geometry
-    if isinstance(table, WassersteinFisherRaoTable):
-        total = Wasserstein(table.transport) + FisherRao(table.reaction)
-    elif kernel is not None and isinstance(table, KernelizedBothTable):
-        total = _stein(table, kernel) + _smoothed_reaction(table, second or kernel)
-    elif kernel is not None and isinstance(table, KernelizedFisherRaoTable | KernelApproximateFisherRaoTable):
-        total = _smoothed_reaction(table, kernel)
-    else:
-        assert isinstance(table, FisherRaoTable)
-        total = FisherRao(table.reaction)
-    return Spherical(total) if table.spherical else total
-
-
-def _stein(table: SteinTable | KernelizedBothTable, kernel: Kernel) -> Stein | KernelApproximateWasserstein:
-    if isinstance(table, KernelApproximateWassersteinTable | KernelApproximateBothTable):
-        return KernelApproximateWasserstein(kernel, table.ridge, table.transport)
-    return Stein(kernel, table.transport)
-
-
-def _smoothed_reaction(
-    table: KernelizedFisherRaoTable | KernelApproximateFisherRaoTable | KernelizedBothTable, kernel: Kernel
-) -> KernelizedFisherRao | KernelApproximateFisherRao:
-    if isinstance(table, KernelApproximateFisherRaoTable | KernelApproximateBothTable):
-        return KernelApproximateFisherRao(kernel, table.ridge, table.reaction)
-    return KernelizedFisherRao(kernel, table.reaction)
 
 
 def _check_positive(table: DensityTable, mesh: Cartesian, target: CellAverages) -> None:

@@ -112,7 +112,7 @@ BAD = [
     ),
     ('[energy]\nname = "kl"', RIDGE.replace("ridge = 0.1", "ridge = 0") + WIDE, ("[geometry] ridge", "positive")),
     ('[energy]\nname = "kl"', RIDGE.replace("ridge = 0.1\n", "") + WIDE, ("[geometry] ridge", "missing")),
-    (MMD, '[geometry]\nname = "wasserstein"' + WIDE, ("[geometry] name", "Wasserstein flow of 'mmd'")),
+    (MMD, '[geometry]\nname = "wasserstein"' + WIDE, ("[geometry] name", "Wasserstein flow of mmd")),
     ('[energy]\nname = "renyi"\nalpha = 2.0', PLAIN, ("[geometry] spherical", "probability")),
     ('[energy]\nname = "renyi"\nalpha = 1.0', PLAIN + "\nspherical = true", ("[energy] alpha", "'kl'")),
 ]
