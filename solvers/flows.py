@@ -12,13 +12,13 @@ from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
 from mudot.meshes.averages import check_density, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import Energy, PowerDivergence
+from mudot.solvers.energies import Energy, PowerDivergence, ShallowNetwork
 from mudot.solvers.fluxes import TwoPointFlux, scharfetter_gummel
 from mudot.solvers.frames import Frame
 from mudot.solvers.geometries import Geometry, Spherical, Sum, Wasserstein
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.choice import method_for
+from mudot.solvers.methods.choice import method_for, with_mobility
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.trajectories import MemoryTrajectory, Trajectory
@@ -60,7 +60,11 @@ class GradientFlow:
     def discrete_geometry(self) -> Geometry:
         """The geometry with the energy's own two-point flux on the faces, so that the semidiscrete flow is exactly the
         gradient flow of this geometry."""
-        if not isinstance(self.energy, PowerDivergence) or "wasserstein" not in self.geometry.parts:
+        if "wasserstein" not in self.geometry.parts:
+            return self.geometry
+        if isinstance(self.energy, ShallowNetwork):
+            return with_mobility(self.geometry, self.energy.mobility)
+        if not isinstance(self.energy, PowerDivergence):
             return self.geometry
         return _with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
 

@@ -10,6 +10,8 @@ from mudot.solvers.energies.divergences import (
     chi_squared,
 )
 from mudot.solvers.energies.information import JensenShannon, Renyi
+from mudot.solvers.energies.network import ShallowNetwork
+from mudot.solvers.energies.neurons import Neurons
 from mudot.solvers.energies.protocol import Energy
 from mudot.solvers.energies.regularized import DeRegularizedMMD, Kale, Moreau
 
@@ -23,8 +25,10 @@ __all__ = [
     "KullbackLeibler",
     "MaximumMeanDiscrepancy",
     "Moreau",
+    "Neurons",
     "PowerDivergence",
     "Renyi",
     "ReverseKullbackLeibler",
+    "ShallowNetwork",
     "chi_squared",
 ]

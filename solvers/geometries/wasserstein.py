@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module
@@ -13,6 +14,9 @@ from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.operators import across, divergence, gradient, stencil_of
 
+FaceMobility = Callable[[Cartesian, Array], Array]
+"""The density that stands on the faces, shape (faces,), for cell averages of the mesh's shape."""
+
 
 @dataclass(frozen=True)
 class Wasserstein(Composable):
@@ -21,10 +25,12 @@ class Wasserstein(Composable):
 
     flux: the two-point flux whose mobility stands on the faces; with it the flow of KL is that flux exactly. None is
     the logarithmic mean of mu (a flux for a constant target); `GradientFlow` puts the energy's own flux there.
+    mobility: instead of a flux, any rule for the density on the faces, such as the one that an energy declares.
     """
 
     transport: float = 1.0
     flux: TwoPointFlux | None = None
+    mobility: FaceMobility | None = None
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
@@ -48,7 +54,7 @@ class Wasserstein(Composable):
         return True
 
     def on(self, library: ArrayLibrary) -> Wasserstein:
-        """The flux on another device."""
+        """The flux on another device; a rule for the density goes where its energy goes."""
         return self if self.flux is None else replace(self, flux=self.flux.on(library))
 
     def scaled(self, factor: float) -> Wasserstein:
@@ -58,7 +64,10 @@ class Wasserstein(Composable):
     def onsager(self, mesh: Cartesian, density: Array) -> WassersteinOnsager:
         """K(mu) at one state."""
         left, right = across(mesh, density)
-        mobility = logarithmic_mean(left, right) if self.flux is None else self.flux.mobility(left, right)
+        if self.mobility is not None:
+            mobility = self.mobility(mesh, density)
+        else:
+            mobility = logarithmic_mean(left, right) if self.flux is None else self.flux.mobility(left, right)
         scale = self.transport * density * stencil_of(mesh, density).stiffness
         return WassersteinOnsager(mesh, self.transport * mobility, scale)
 

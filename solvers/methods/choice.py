@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import Energy, PowerDivergence, Renyi
+from mudot.solvers.energies import Energy, PowerDivergence, Renyi, ShallowNetwork
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.geometries.wasserstein import FaceMobility
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
 from mudot.solvers.methods.protocol import Method
@@ -40,6 +41,17 @@ def smoothed(geometry: Geometry) -> bool:
     return bool(parts & {"stein", "kernel-approximate-wasserstein"}) and "wasserstein" not in parts
 
 
+def with_mobility(geometry: Geometry, mobility: FaceMobility) -> Geometry:
+    """The geometry with a rule for the density on faces in its Wasserstein parts."""
+    if isinstance(geometry, Wasserstein):
+        return replace(geometry, mobility=mobility)
+    if isinstance(geometry, Sum):
+        return Sum(tuple(with_mobility(term, mobility) for term in geometry.terms))
+    if isinstance(geometry, Spherical):
+        return Spherical(with_mobility(geometry.base, mobility))
+    return geometry
+
+
 def structure(geometry: Geometry, spherical: bool = False) -> Structure:
     """The elementary parts of a geometry. Raises MudotError for a geometry that no method here knows."""
     if isinstance(geometry, Wasserstein):
@@ -64,6 +76,8 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
         raise MudotError("renyi is an energy of probability measures; use it with a spherical geometry")
     if smoothed(geometry):
         return ConservativeRungeKutta(mesh, energy, geometry)
+    if isinstance(energy, ShallowNetwork) and elementary(geometry) and "wasserstein" in geometry.parts:
+        return ConservativeRungeKutta(mesh, energy, with_mobility(geometry, energy.mobility))
     if not elementary(geometry):
         if geometry.multiplicative:
             return LogRungeKutta(mesh, energy, geometry)
