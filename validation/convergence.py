@@ -1,4 +1,4 @@
-"""Observed orders of convergence and Richardson extrapolation."""
+"""Observed orders of convergence, Richardson extrapolation, and powers of noisy errors."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ def richardson(coarse: float, fine: float, order: float = 2.0) -> float:
     1.0
     """
     return fine + (fine - coarse) / (2**order - 1)
+
+
+def fitted_power(counts: Sequence[int], squares: np.ndarray) -> tuple[float, float]:
+    """The power p in (root mean square error) ~ n^p by least squares in logarithms, and its standard error from the
+    spread over samples.
+
+    squares: squared errors, shape (counts, samples)
+
+    >>> fitted_power([10, 1000], np.array([[0.1, 0.1], [1e-3, 1e-3]]))
+    (-0.5, 0.0)
+    """
+    x = np.log(counts) - np.log(counts).mean()
+    means = squares.mean(axis=1)
+    noise = squares.std(axis=1, ddof=1) / means / np.sqrt(squares.shape[1]) / 2
+    total = float((x**2).sum())
+    return round(float((x * np.log(means) / 2).sum() / total), 12), float(np.sqrt(((x * noise) ** 2).sum()) / total)

@@ -2,6 +2,7 @@
 
 from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.kernels import KERNELS
+from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
@@ -9,5 +10,5 @@ from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
-CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *WITNESSES, *BOOKS)
+CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *WITNESSES, *NETWORK, *BOOKS)
 """In the order of the report."""
