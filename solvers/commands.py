@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers import storage
 from mudot.solvers.flows import Observer, Solution, solve
 from mudot.solvers.inputs import Inputs, read
+from mudot.solvers.messages import naming
 from mudot.solvers.problem import Problem, build
 from mudot.solvers.resources import Needs, needs
 
@@ -80,7 +82,10 @@ def _needs(inputs: Inputs, output: Path, library: ArrayLibrary) -> Needs:
     cells = tuple(inputs.mesh.cells)
     disk = storage.disk_bytes(math.prod(cells), len(inputs.time.times()))
     kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
-    return needs(cells, inputs.geometry.works_on_faces, kernel, float(disk), output.parent, library)
+    with naming(f"{inputs.path}: [energy] "):
+        extra = inputs.energy.extra_bytes(cells, inputs.path.parent)
+    demand = needs(cells, inputs.geometry.works_on_faces, kernel, float(disk), output.parent, library)
+    return dataclasses.replace(demand, memory=demand.memory + extra)
 
 
 def _in_words(problem: Problem) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.densities import VARIABLES
 from mudot.solvers.energies import (
     NAMED,
     DeRegularizedMMD,
@@ -15,11 +20,17 @@ from mudot.solvers.energies import (
     Kale,
     MaximumMeanDiscrepancy,
     Moreau,
+    Neurons,
     PowerDivergence,
     Renyi,
+    ShallowNetwork,
 )
+from mudot.solvers.energies.neurons import ACTIVATIONS, PARAMETERS, usual_parameters
+from mudot.solvers.expressions import parse
 from mudot.solvers.ingredients import Ingredients
+from mudot.solvers.messages import listed, naming
 from mudot.solvers.schema import POSITIVE, Finite, Positive, Table
+from mudot.solvers.training_data import training_data
 
 
 class EnergyTable(Table):
@@ -31,6 +42,10 @@ class EnergyTable(Table):
     @abstractmethod
     def build(self, given: Ingredients) -> Energy:
         """The energy. Raises MudotError for numbers that make none."""
+
+    def extra_bytes(self, cells: tuple[int, ...], folder: Path) -> float:
+        """Memory that the energy needs besides what every run does, with data from files in a folder."""
+        return 0.0
 
 
 class NamedEnergyTable(EnergyTable):
@@ -111,6 +126,48 @@ class MoreauTable(EnergyTable):
         return Moreau(given.kernel, given.target.values, self.regularization, self.p)
 
 
+class ShallowNetworkTable(EnergyTable):
+    """name = "shallow-network": mean-field regression; [target] is the prior of its entropy."""
+
+    data: str = Field(description="the name of a .npz or .csv file in quotes")
+    activation: str = Field(description=f"one of {listed(ACTIVATIONS)}, in quotes")
+    entropy: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="a finite number of at least 0"
+    )
+    parameters: list[Literal["amplitude", "weight", "bias"]] | None = Field(
+        None, description=f"a list of {listed(map(repr, PARAMETERS))}, one per axis of the mesh"
+    )
+    potential: str | None = Field(None, description="a formula in quotes, such as '0.01*(x**2 + y**2)'")
+
+    def build(self, given: Ingredients) -> Energy:
+        """The energy on its data."""
+        neurons, labels = self._read(given.mesh.shape, given.folder)
+        prior = PowerDivergence(1.0, given.target.values, given.target.log_values) if self.entropy else None
+        return ShallowNetwork(neurons, labels, self.entropy, prior, self._potential(given.mesh))
+
+    def extra_bytes(self, cells: tuple[int, ...], folder: Path) -> float:
+        """The tabulated features."""
+        return self._read(cells, folder)[0].table_bytes(cells)
+
+    def _read(self, cells: tuple[int, ...], folder: Path) -> tuple[Neurons, np.ndarray]:
+        with naming("data: "):
+            inputs, labels = training_data(folder / self.data)
+        if self.parameters is not None and len(self.parameters) != len(cells):
+            raise MudotError(f"parameters: expected one per axis of the mesh, got {len(self.parameters)}")
+        parameters = tuple(self.parameters or usual_parameters(len(cells), inputs.shape[1]))
+        return Neurons(inputs, self.activation, parameters), labels
+
+    def _potential(self, mesh: Cartesian) -> np.ndarray | None:
+        if self.potential is None:
+            return None
+        with naming("potential: "):
+            formula = parse(self.potential, VARIABLES[: mesh.dimension])
+            values = np.asarray(formula(*mesh.coordinates) + np.zeros(mesh.shape))
+            if not np.all(np.isfinite(values)):
+                raise MudotError("expected finite values on the box")
+        return values
+
+
 ENERGIES: dict[str, type[EnergyTable]] = {
     **dict.fromkeys(NAMED, NamedEnergyTable),
     "power": PowerEnergyTable,
@@ -120,6 +177,7 @@ ENERGIES: dict[str, type[EnergyTable]] = {
     "kale": KaleTable,
     "drmmd": DrMmdTable,
     "moreau": MoreauTable,
+    "shallow-network": ShallowNetworkTable,
 }
-RESERVED_ENERGIES = (*("ksd", "free-energy", "shallow-network"),)
+RESERVED_ENERGIES = (*("ksd", "free-energy"),)
 """Names that the format defines and this version does not compute."""

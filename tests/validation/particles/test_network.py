@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,7 @@ def test_gradient_descent_lowers_the_loss_and_steps_of_heun_are_of_second_order(
 
     ends = [after(n).positions for n in (8, 16, 32)]
     assert loss(training, ends[-1], start.weights) < loss(training, start.positions, start.weights)
-    gaps = [np.abs(a - b).max() for a, b in zip(ends, ends[1:], strict=False)]
+    gaps = [np.abs(a - b).max() for a, b in pairwise(ends)]
     assert 1.7 < np.log2(gaps[0] / gaps[1]) < 2.3
 
 
