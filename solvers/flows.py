@@ -21,6 +21,7 @@ from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.choice import method_for, with_mobility
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
+from mudot.solvers.mobilities import Bounded
 from mudot.solvers.trajectories import MemoryTrajectory, Trajectory
 
 Observer = Callable[[float], None]
@@ -54,7 +55,9 @@ class GradientFlow:
     @cached_property
     def method(self) -> Method:
         """The time-stepping method of choice."""
-        return method_for(self.mesh, self.energy, self.geometry, self.vacuum)
+        # Exact methods for divergences bring the flux with them.
+        known = isinstance(self.energy, PowerDivergence)
+        return method_for(self.mesh, self.energy, self.geometry if known else self.discrete_geometry, self.vacuum)
 
     @cached_property
     def discrete_geometry(self) -> Geometry:
@@ -64,9 +67,9 @@ class GradientFlow:
             return self.geometry
         if isinstance(self.energy, ShallowNetwork):
             return with_mobility(self.geometry, self.energy.mobility)
-        if not isinstance(self.energy, PowerDivergence):
-            return self.geometry
-        return _with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
+        if isinstance(self.energy, PowerDivergence):
+            return _with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
+        return with_mobility(self.geometry, Bounded())
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
         """The same flow with its data on another device."""

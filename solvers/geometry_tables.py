@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
+from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
+from mudot.meshes.errors import MudotError
+from mudot.solvers.densities import cell_averages, check_form
 from mudot.solvers.geometries import (
+    DeKernelizedFisherRao,
+    DeStein,
     FisherRao,
+    FlatFisherRao,
+    FlatWasserstein,
     Geometry,
     KernelApproximateFisherRao,
     KernelApproximateWasserstein,
     KernelizedFisherRao,
+    LocalRegressionFisherRao,
+    LocalRegressionWasserstein,
     Spherical,
     Stein,
+    SymmetrizedRegressionFisherRao,
+    SymmetrizedRegressionWasserstein,
     Wasserstein,
 )
 from mudot.solvers.ingredients import Ingredients
-from mudot.solvers.schema import POSITIVE, Positive, Table
+from mudot.solvers.schema import POSITIVE, DensityTable, Positive, Table
 
 _TRUTH = "true or false"
 
@@ -152,20 +163,136 @@ class KernelApproximateBothTable(Transport, Reaction):
         )
 
 
+class Regularized(GeometryTable):
+    """Geometries with the inverse of a kernel."""
+
+    uses_kernel = True
+    regularization: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="a finite number of at least 0"
+    )
+
+
+class MmdTable(Reaction, Regularized):
+    """name = "mmd"."""
+
+    def build(self, given: Ingredients) -> Geometry:
+        """De-kernelized Fisher-Rao."""
+        return self.kept(DeKernelizedFisherRao(given.kernel, self.regularization, self.reaction))
+
+
+class DeSteinTable(Transport, Regularized):
+    """name = "de-stein"."""
+
+    def build(self, given: Ingredients) -> Geometry:
+        """De-kernelized Wasserstein."""
+        return DeStein(given.kernel, self.regularization, self.transport)
+
+
+class DeKernelizedBothTable(Transport, Reaction, Regularized):
+    """name = "de-kernelized-wasserstein-fisher-rao"."""
+
+    two_kernels = True
+
+    def build(self, given: Ingredients) -> Geometry:
+        """De-Stein plus MMD."""
+        inverse = DeKernelizedFisherRao(given.reaction_kernel, self.regularization, self.reaction)
+        return self.kept(DeStein(given.kernel, self.regularization, self.transport) + inverse)
+
+
+class InteractionForceTable(Transport, Reaction, Regularized):
+    """name = "interaction-force-transport"."""
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Wasserstein plus MMD."""
+        inverse = DeKernelizedFisherRao(given.kernel, self.regularization, self.reaction)
+        return self.kept(Wasserstein(self.transport) + inverse)
+
+
+class Flat(GeometryTable):
+    """Geometries with the mobility of a fixed measure."""
+
+    reference: Literal["target", "lebesgue"] | DensityTable = Field(
+        "target", description="'target', 'lebesgue', or a density such as { density = \"1 + x**2\" }"
+    )
+
+    def omega(self, given: Ingredients) -> np.ndarray:
+        """Cell averages of the reference."""
+        if isinstance(self.reference, DensityTable):
+            check_form(self.reference, given.mesh.dimension)
+            return cell_averages(self.reference, given.mesh, given.folder).values
+        return given.target.values if self.reference == "target" else np.ones(given.mesh.shape)
+
+
+class FlatFisherRaoTable(Flat, Reaction):
+    """name = "flat-fisher-rao"."""
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Flat Fisher-Rao."""
+        return self.kept(FlatFisherRao(self.omega(given), self.reaction))
+
+
+class FlatWassersteinTable(Flat, Transport):
+    """name = "flat-wasserstein"."""
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Flat Wasserstein."""
+        return FlatWasserstein(self.omega(given), self.transport)
+
+
+class FlatBothTable(Flat, Transport, Reaction):
+    """name = "flat-wasserstein-fisher-rao"."""
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Flat Wasserstein plus flat Fisher-Rao."""
+        omega = self.omega(given)
+        return self.kept(FlatWasserstein(omega, self.transport) + FlatFisherRao(omega, self.reaction))
+
+
+class LocalRegressionFisherRaoTable(Reaction):
+    """name = "local-regression-fisher-rao"."""
+
+    uses_kernel = True
+    symmetric: bool = Field(False, description=_TRUTH)
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Nadaraya-Watson growth, or its symmetrised version, which is a geometry."""
+        if self.spherical and not self.symmetric:
+            raise MudotError("spherical: the local-regression field has no symmetric operator; set symmetric = true")
+        made = SymmetrizedRegressionFisherRao if self.symmetric else LocalRegressionFisherRao
+        return self.kept(made(given.kernel, self.reaction))
+
+
+class LocalRegressionWassersteinTable(Transport):
+    """name = "local-regression-wasserstein"."""
+
+    uses_kernel = True
+    symmetric: bool = Field(False, description=_TRUTH)
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Nadaraya-Watson velocities, or their symmetrised version, which is a geometry."""
+        made = SymmetrizedRegressionWasserstein if self.symmetric else LocalRegressionWasserstein
+        return made(given.kernel, self.transport)
+
+
 GEOMETRIES: dict[str, type[GeometryTable]] = {
     "fisher-rao": FisherRaoTable,
+    "wasserstein": WassersteinTable,
+    "wasserstein-fisher-rao": WassersteinFisherRaoTable,
     "kernelized-fisher-rao": KernelizedFisherRaoTable,
     "kernel-approximate-fisher-rao": KernelApproximateFisherRaoTable,
     "stein": SteinTable,
     "kernel-approximate-wasserstein": KernelApproximateWassersteinTable,
     "kernelized-wasserstein-fisher-rao": KernelizedBothTable,
     "kernel-approximate-wasserstein-fisher-rao": KernelApproximateBothTable,
-    "wasserstein": WassersteinTable,
-    "wasserstein-fisher-rao": WassersteinFisherRaoTable,
+    "mmd": MmdTable,
+    "de-stein": DeSteinTable,
+    "de-kernelized-wasserstein-fisher-rao": DeKernelizedBothTable,
+    "flat-fisher-rao": FlatFisherRaoTable,
+    "flat-wasserstein": FlatWassersteinTable,
+    "flat-wasserstein-fisher-rao": FlatBothTable,
+    "interaction-force-transport": InteractionForceTable,
+    "local-regression-fisher-rao": LocalRegressionFisherRaoTable,
+    "local-regression-wasserstein": LocalRegressionWassersteinTable,
 }
-RESERVED_GEOMETRIES = (
-    *("mmd", "de-stein", "de-kernelized-wasserstein-fisher-rao"),
-    *("flat-fisher-rao", "flat-wasserstein", "flat-wasserstein-fisher-rao"),
-    *("interaction-force-transport", "local-regression-fisher-rao", "local-regression-wasserstein"),
-)
+RESERVED_GEOMETRIES: tuple[str, ...] = ()
 """Names that the format defines and this version does not compute."""

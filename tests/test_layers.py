@@ -14,7 +14,7 @@ SOURCES = sorted(p for top in ("meshes", "solvers", "validation") for p in (ROOT
 LAYERS = [
     ("meshes",),
     ("solvers.means", "solvers.operators", "solvers.products", "solvers.linear", "solvers.kernels", "solvers.messages"),
-    ("solvers.expressions", "solvers.fluxes", "solvers.reconstruction", "solvers.frames"),
+    ("solvers.expressions", "solvers.fluxes", "solvers.reconstruction", "solvers.frames", "solvers.mobilities"),
     ("solvers.energies", "solvers.geometries"),
     ("solvers.methods",),
     ("solvers.ledger", "solvers.trajectories"),

@@ -12,7 +12,7 @@ from mudot.solvers.energies.divergences import (
 from mudot.solvers.energies.information import JensenShannon, Renyi
 from mudot.solvers.energies.network import ShallowNetwork
 from mudot.solvers.energies.neurons import Neurons
-from mudot.solvers.energies.protocol import Energy
+from mudot.solvers.energies.protocol import Energy, Pointwise
 from mudot.solvers.energies.regularized import DeRegularizedMMD, Kale, Moreau
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "MaximumMeanDiscrepancy",
     "Moreau",
     "Neurons",
+    "Pointwise",
     "PowerDivergence",
     "Renyi",
     "ReverseKullbackLeibler",

@@ -85,6 +85,10 @@ class PowerDivergence:
         small = xp.expm1(xp.minimum(exponent, largest)) / (p - 1)
         return xp.where(exponent > largest, math.copysign(np.inf, p - 1), small)
 
+    def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
+        """dxi/dlog mu = s phi_p''(s) = s^(p-1), shape `mesh.shape`."""
+        return _exp((self.power - 1) * self.log_ratio(density))
+
 
 def _near(density: Array, target: Array) -> Array:
     """Cells where |s - 1| <= 1/2: there functions of s are evaluated through s - 1, without cancellation."""

@@ -52,6 +52,10 @@ class JensenShannon:
         """1/2 log(mu/m); -inf at zero density."""
         return in_blocks(_half_log_ratio, density, self.target, self.log_target)
 
+    def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
+        """dxi/dlog mu = pi / (2 (mu + pi)), shape `mesh.shape`."""
+        return 0.5 * array_module(density).exp(self.log_target - _log_mean(density, self.log_target)) / 2
+
 
 def _log_mean(density: Array, log_target: Array) -> Array:
     """log m; finite wherever log pi is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.cartesian import Cartesian
@@ -23,3 +23,11 @@ class Energy(Protocol):
 
     def on(self, library: ArrayLibrary) -> Energy:
         """The same energy with its data on another device."""
+
+
+@runtime_checkable
+class Pointwise(Energy, Protocol):
+    """An energy int f(x, mu(x)) dx: its second variation is a number per cell."""
+
+    def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
+        """dxi/dlog mu >= 0, shape `mesh.shape`, at positive densities."""

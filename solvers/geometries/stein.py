@@ -5,11 +5,7 @@ On a mesh K(mu) xi = -div(m S grad xi) with the mobility m = mu on faces. S acts
 by itself, and is symmetric in the masses m |e| d_e: so K is symmetric and positive semidefinite, and every cell's loss
 is a neighbour's gain.
 
-The mobility is the logarithmic mean of the two neighbours, but at most `STEEPEST` times the smaller one. The plain
-mean of a and b falls only like b/log(b/a) when a does: a smooth velocity, which unlike grad log mu does not turn
-round at an empty cell, would empty it in finite time. With the bound a cell loses mass at a finite rate and stays
-positive. It matters where neighbours differ by a factor of 150 or more. Fronts as steep as exp(30) from cell to cell
-keep their speed, steeper ones lag: they need a background of some 1e-12 to run over.
+The mobility is that of `Bounded`: no smooth velocity empties a cell in finite time.
 """
 
 from __future__ import annotations
@@ -17,21 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.kernels.solves import ridge
 from mudot.solvers.linear import conjugate_gradients
-from mudot.solvers.means import logarithmic_mean
-from mudot.solvers.operators import across, divergence, gradient, stencil_of
-
-STEEPEST = 30.0
-"""Bound of the mobility of a face over the smaller one of its two densities."""
+from mudot.solvers.mobilities import Bounded, Mobility
+from mudot.solvers.operators import divergence, gradient, stencil_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Stein(Composable):
 
     kernel: Kernel
     transport: float = 1.0
-    flux: TwoPointFlux | None = None
+    flux: Mobility | None = None
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
@@ -95,7 +87,7 @@ class KernelApproximateWasserstein(Composable):
     kernel: Kernel
     ridge: float
     transport: float = 1.0
-    flux: TwoPointFlux | None = None
+    flux: Mobility | None = None
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
@@ -138,22 +130,11 @@ def _smoothed(
     density: Array,
     kernel: Kernel,
     transport: float,
-    flux: TwoPointFlux | None,
+    flux: Mobility | None,
     ridge: float | None,
 ) -> SmoothedTransport:
-    left, right = across(mesh, density)
-    mobility = logarithmic_mean(left, right) if flux is None else flux.mobility(left, right)
-    bound = STEEPEST * array_module(density).minimum(left, right)
     operator = operator_on(kernel, mesh, library_of(density))
-    return SmoothedTransport(mesh, density, _smooth_minimum(mobility, bound), operator, transport, ridge)
-
-
-def _smooth_minimum(a: Array, b: Array) -> Array:
-    """(a^-8 + b^-8)^(-1/8): a kink where the bound sets in would cost steps and quadrature nodes. Where neighbours
-    are alike, a is 30 times smaller than b and loses 2e-13 of itself."""
-    xp = array_module(a)
-    low, high = xp.minimum(a, b), xp.maximum(a, b)
-    return low / (1 + (low / high) ** 8) ** 0.125
+    return SmoothedTransport(mesh, density, Bounded(flux)(mesh, density), operator, transport, ridge)
 
 
 @dataclass(frozen=True, eq=False)

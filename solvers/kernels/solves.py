@@ -146,8 +146,9 @@ def inverse(
 
     Direct on fully periodic uniform meshes (FFT), for polynomial kernels (features) and for the Laplace kernel in one
     dimension (tridiagonal); there epsilon may be 0 where K is well-conditioned. Else by conjugate gradients in the
-    symmetric form, from `guess`, a similar solution; the preconditioner is that of masses equal to the weights. Raises
-    MudotError for a singular K + epsilon and kernels that are not positive; NotConverged where iterations fail.
+    symmetric form, from `guess`, a similar solution; the preconditioner is that of masses equal to the weights. With
+    epsilon = 0 they converge for f in the range of K, and to what is then determined: <f, K^-1 f>. Raises MudotError
+    for a singular K + epsilon and kernels that are not positive; NotConverged where iterations fail.
 
     >>> import numpy as np
     >>> from mudot.meshes.arrays import numpy_library
@@ -165,8 +166,6 @@ def inverse(
         rest = f - operator.gram_on(on, weights * direct) - epsilon * direct
         scale = float((weights * f * f).sum())
         return LinearSolution(direct, (float((weights * rest * rest).sum()) / scale) ** 0.5 if scale else 0.0, 0)
-    if epsilon == 0:
-        raise MudotError(f"inverse of kernel {operator.kernel.name} on this mesh: give an epsilon > 0")
     root = array_module(f).sqrt(weights)
     start = None if guess is None else root * guess
     found = shifted_gradients(

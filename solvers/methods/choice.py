@@ -4,41 +4,69 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mudot.meshes.arrays import array_module
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import Energy, PowerDivergence, Renyi, ShallowNetwork
-from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.energies import (
+    DeRegularizedMMD,
+    Energy,
+    MaximumMeanDiscrepancy,
+    Moreau,
+    Pointwise,
+    PowerDivergence,
+    Renyi,
+    ShallowNetwork,
+)
+from mudot.solvers.geometries import (
+    DeKernelizedFisherRao,
+    FisherRao,
+    FlatFisherRao,
+    FlatWasserstein,
+    Geometry,
+    Spherical,
+    Sum,
+    Wasserstein,
+)
 from mudot.solvers.geometries.wasserstein import FaceMobility
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
+from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
+from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.semigroup import FokkerPlanck
+from mudot.solvers.methods.shortcuts import undone_kernel
 from mudot.solvers.methods.splitting import SymmetricSplitting
+
+SMOOTH = (MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, ShallowNetwork)
+"""Energies whose transport is solved explicitly: a kernel smooths their first variation, or the mesh is coarse enough
+for the diffusion that they contain."""
+FLAT = frozenset({"flat-fisher-rao", "flat-wasserstein", "mmd", "de-stein"})
+"""Parts whose Onsager operator does not depend on the density."""
+SMOOTHED = frozenset(
+    {
+        *("stein", "kernel-approximate-wasserstein"),
+        *("local-regression-wasserstein", "symmetrized-regression-wasserstein"),
+    }
+)
+"""Parts that transport with velocities smoothed by a kernel: their flows are not stiff."""
 
 
 @dataclass(frozen=True)
-class Structure:
-    """A geometry as transport + reaction."""
+class Term:
+    """An elementary part of a geometry, and whether it stands under `Spherical`."""
 
-    transport: tuple[Wasserstein, ...] = ()
-    plain: tuple[FisherRao, ...] = ()
-    spherical: tuple[FisherRao, ...] = ()
+    geometry: Geometry
+    spherical: bool
 
 
-def elementary(geometry: Geometry) -> bool:
-    """Whether a geometry is made of Wasserstein and Fisher-Rao parts alone."""
-    if isinstance(geometry, Sum):
-        return all(elementary(term) for term in geometry.terms)
+def terms(geometry: Geometry, spherical: bool = False) -> tuple[Term, ...]:
+    """The elementary parts of a geometry; transport conserves mass by itself."""
     if isinstance(geometry, Spherical):
-        return elementary(geometry.base)
-    return isinstance(geometry, Wasserstein | FisherRao)
-
-
-def smoothed(geometry: Geometry) -> bool:
-    """Whether a geometry transports, and only with velocities smoothed by a kernel: its flows are not stiff."""
-    parts = set(geometry.parts)
-    return bool(parts & {"stein", "kernel-approximate-wasserstein"}) and "wasserstein" not in parts
+        return terms(geometry.base, True)
+    if isinstance(geometry, Sum):
+        return tuple(found for term in geometry.terms for found in terms(term, spherical))
+    return (Term(geometry, spherical and not geometry.conserves_mass),)
 
 
 def with_mobility(geometry: Geometry, mobility: FaceMobility) -> Geometry:
@@ -52,53 +80,35 @@ def with_mobility(geometry: Geometry, mobility: FaceMobility) -> Geometry:
     return geometry
 
 
-def structure(geometry: Geometry, spherical: bool = False) -> Structure:
-    """The elementary parts of a geometry. Raises MudotError for a geometry that no method here knows."""
-    if isinstance(geometry, Wasserstein):
-        return Structure(transport=(geometry,))
-    if isinstance(geometry, FisherRao):
-        return Structure(spherical=(geometry,)) if spherical else Structure(plain=(geometry,))
-    if isinstance(geometry, Spherical):
-        return structure(geometry.base, True)
-    if isinstance(geometry, Sum):
-        parts = [structure(term, spherical) for term in geometry.terms]
-        return Structure(
-            sum((p.transport for p in parts), ()),
-            sum((p.plain for p in parts), ()),
-            sum((p.spherical for p in parts), ()),
-        )
-    raise MudotError(f"geometry: no method for {type(geometry).__name__}")
-
-
 def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacuum = "fills") -> Method:
     """The method of choice: exact where there is an exact one. Raises MudotError where there is none, saying why."""
+    parts, found = terms(geometry), set(geometry.parts)
+    if not parts:
+        raise MudotError("geometry: a sum without terms has no flow")
+    _check(energy, geometry, parts)
+    if found <= {"wasserstein", "fisher-rao"} and isinstance(energy, PowerDivergence):
+        return _elementary(mesh, energy, parts, vacuum)
+    if geometry.multiplicative:
+        return LogRungeKutta(mesh, energy, geometry)
+    if found <= FLAT:
+        return _flat(mesh, energy, geometry, parts)
+    if found == {"wasserstein", "mmd"} and isinstance(energy, PowerDivergence) and energy.power == 1:
+        return _interaction_force(mesh, energy, parts)
+    if not (found & SMOOTHED or isinstance(energy, SMOOTH)) or (
+        "wasserstein" in found and not isinstance(energy, SMOOTH)
+    ):
+        raise MudotError(_no_transport(energy))
+    return ConservativeRungeKutta(mesh, energy, geometry, undone_kernel(mesh, energy, geometry))
+
+
+def _check(energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> None:
     if isinstance(energy, Renyi) and not geometry.conserves_mass:
         raise MudotError("renyi is an energy of probability measures; use it with a spherical geometry")
-    if smoothed(geometry):
-        return ConservativeRungeKutta(mesh, energy, geometry)
-    if isinstance(energy, ShallowNetwork) and elementary(geometry) and "wasserstein" in geometry.parts:
-        return ConservativeRungeKutta(mesh, energy, with_mobility(geometry, energy.mobility))
-    if not elementary(geometry):
-        if geometry.multiplicative:
-            return LogRungeKutta(mesh, energy, geometry)
-        raise MudotError(f"geometry: no method for {geometry} with the energy {energy.name}")
-    if not isinstance(energy, PowerDivergence):
-        if geometry.multiplicative:
-            return LogRungeKutta(mesh, energy, geometry)
-        raise MudotError(_no_transport(energy))
-    parts = structure(geometry)
-    if parts.transport and energy.power != 1:
-        raise MudotError(_no_transport(energy))
-    if parts.plain and parts.spherical:
-        raise MudotError("geometry: plain and spherical Fisher-Rao in one sum; make all of it Spherical or none")
-    reaction = _reaction(mesh, energy, parts, vacuum)
-    transport = _transport(mesh, energy, parts)
-    if transport is not None and reaction is not None:
-        return SymmetricSplitting(mesh, transport, reaction)
-    chosen = transport or reaction
-    if chosen is None:
-        raise MudotError("geometry: a sum without terms has no flow")
-    return chosen
+    reactions = [part for part in parts if not part.geometry.conserves_mass]
+    if {part.spherical for part in reactions} == {True, False}:
+        raise MudotError("geometry: plain and spherical reactions in one sum; make all of it Spherical or none")
+    if sum(isinstance(part.geometry, Wasserstein) for part in parts) > 1:
+        raise MudotError("geometry: more than one Wasserstein part; add their weights instead")
 
 
 def _no_transport(energy: Energy) -> str:
@@ -108,17 +118,73 @@ def _no_transport(energy: Energy) -> str:
     )
 
 
-def _transport(mesh: Cartesian, energy: PowerDivergence, parts: Structure) -> FokkerPlanck | None:
-    if not parts.transport:
-        return None
-    if len(parts.transport) > 1:
-        raise MudotError("geometry: more than one Wasserstein part; add their weights instead")
-    part = parts.transport[0]
-    return FokkerPlanck(mesh, energy.log_target, part.transport, part.flux)
+def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...], vacuum: Vacuum) -> Method:
+    """Wasserstein, Fisher-Rao and their sums: two flows that are solved exactly."""
+    reactions = [(p.geometry, p.spherical) for p in parts if isinstance(p.geometry, FisherRao)]
+    transport = next((p.geometry for p in parts if isinstance(p.geometry, Wasserstein)), None)
+    if transport is not None and energy.power != 1:
+        raise MudotError(_no_transport(energy))
+    weight = sum(geometry.reaction for geometry, _ in reactions)
+    spherical = any(flag for _, flag in reactions)
+    if transport is None:
+        return PowerReaction(mesh, energy, weight, spherical, vacuum)
+    diffusion = _diffusion(mesh, energy, transport)
+    if not reactions:
+        return diffusion
+    return SymmetricSplitting(
+        mesh, diffusion, PowerReaction(mesh, energy, weight, spherical, vacuum), weight, spherical
+    )
 
 
-def _reaction(mesh: Cartesian, energy: PowerDivergence, parts: Structure, vacuum: Vacuum) -> PowerReaction | None:
-    terms = parts.plain + parts.spherical
-    if not terms:
+def _diffusion(mesh: Cartesian, energy: PowerDivergence, transport: Wasserstein) -> FokkerPlanck:
+    return FokkerPlanck(mesh, energy.log_target, transport.transport, transport.flux)
+
+
+def _flat(mesh: Cartesian, energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> Method:
+    """Geometries with a fixed Onsager operator: linear flows exactly, stiff ones implicitly."""
+    exact = _relaxation(mesh, energy, parts)
+    if exact is not None:
+        return exact
+    if isinstance(energy, Pointwise):
+        return DiagonallyImplicit(mesh, energy, geometry)
+    return ConservativeRungeKutta(mesh, energy, geometry, undone_kernel(mesh, energy, geometry))
+
+
+def _relaxation(mesh: Cartesian, energy: Energy, parts: tuple[Term, ...]) -> Method | None:
+    """chi^2/2 with the target as reference, and MMD^2/2 in the MMD geometry of its own kernel."""
+    if isinstance(energy, MaximumMeanDiscrepancy):
+        own = [p for p in parts if p.geometry == DeKernelizedFisherRao(energy.kernel, 0.0, _weight(p.geometry))]
+        if len(own) < len(parts):
+            return None
+        weight, spherical = sum(_weight(p.geometry) for p in parts), parts[0].spherical
+        return Relaxation(mesh, energy.target, weight, one_mass=spherical)
+    if not (isinstance(energy, PowerDivergence) and energy.power == 2):
         return None
-    return PowerReaction(mesh, energy, sum(t.reaction for t in terms), bool(parts.spherical), vacuum)
+    if not all(isinstance(p.geometry, FlatFisherRao | FlatWasserstein) for p in parts):
+        return None
+    if not all(_same(p.geometry.reference, energy.target) for p in parts):  # type: ignore[attr-defined]
+        return None
+    reactions = [p for p in parts if isinstance(p.geometry, FlatFisherRao)]
+    diffusion = sum(p.geometry.transport for p in parts if isinstance(p.geometry, FlatWasserstein))
+    transport = FokkerPlanck(mesh, energy.log_target, diffusion) if diffusion else None
+    weight = sum(_weight(p.geometry) for p in reactions)
+    return Relaxation(mesh, energy.target, weight, transport, scaled=any(p.spherical for p in reactions))
+
+
+def _weight(geometry: Geometry) -> float:
+    return float(getattr(geometry, "reaction", 1.0))
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or bool((array_module(one).abs(one - other) <= 1e-14 * other).all())  # type: ignore[operator]
+
+
+def _interaction_force(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...]) -> Method:
+    """KL in Wasserstein plus MMD: diffusion exactly, the MMD part implicitly, one after the other."""
+    transport = next(p.geometry for p in parts if isinstance(p.geometry, Wasserstein))
+    inverse = [p for p in parts if isinstance(p.geometry, DeKernelizedFisherRao)]
+    rest: Geometry = inverse[0].geometry if len(inverse) == 1 else Sum(tuple(p.geometry for p in inverse))
+    spherical = inverse[0].spherical
+    reaction = DiagonallyImplicit(mesh, energy, Spherical(rest) if spherical else rest)
+    speed = sum(_weight(p.geometry) for p in inverse)
+    return SymmetricSplitting(mesh, _diffusion(mesh, energy, transport), reaction, speed, spherical)

@@ -11,7 +11,7 @@ it had.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +35,15 @@ _LEAST = 1e-290
 @dataclass(frozen=True, eq=False)
 class ConservativeRungeKutta:
     """The flow of an energy in a geometry of smoothed transport, alone or with reactions: one whose rates do not grow
-    like 1/h^2. Mass is kept where the geometry keeps it."""
+    like 1/h^2. Mass is kept where the geometry keeps it.
+
+    shortcut: mu' where it is known without going through energy and geometry (an inverse that undoes a kernel)
+    """
 
     mesh: Cartesian
     energy: Energy
     geometry: Geometry
+    shortcut: Callable[[Array], Array] | None = None
 
     @property
     def description(self) -> str:
@@ -49,6 +53,8 @@ class ConservativeRungeKutta:
     def rate(self, density: Array) -> Array:
         """-K(mu) DF(mu), at zero density taken as at the smallest normal number."""
         positive = array_module(density).maximum(density, np.finfo(float).tiny)
+        if self.shortcut is not None:
+            return self.shortcut(positive)
         onsager = self.geometry.onsager(self.mesh, positive)
         return -onsager.apply(self.energy.first_variation(self.mesh, positive))
 
@@ -59,14 +65,14 @@ class ConservativeRungeKutta:
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass
         moved. Raises NotConverged where positive steps become too short to go on."""
-        density, mass = self._filled(density), integrate(self.mesh, density)
+        density, mass = filled(self.mesh, density), integrate(self.mesh, density)
         left, first, before, refused = duration, self.rate(density), 1.0, False
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
             result = self._step(density, first, tau, rtol)
             if result is None or result[2] > 1:
                 if tau <= _SHORTEST * duration:
-                    raise NotConverged(f"Runge-Kutta steps of {tau:.1e} still fail; refine the mesh or raise rtol")
+                    raise NotConverged(_too_short(tau, result is None))
                 step = tau * (0.5 if result is None else after_rejection(result[2]))
                 refused = True
                 continue
@@ -79,13 +85,6 @@ class ConservativeRungeKutta:
             # Fluxes keep the mass by themselves; the constraint of a spherical reaction only as well as it is solved.
             density = density * (mass / integrate(self.mesh, density))
         return Advance(density, step)
-
-    def _filled(self, density: Array) -> Array:
-        if float(density.min()) > 0:
-            return density
-        xp = array_module(density)
-        filled = xp.where(density > 0, density, _BACKGROUND * density.max())
-        return filled * (integrate(self.mesh, density) / integrate(self.mesh, filled))
 
     def _step(self, density: Array, first: Array, tau: float, rtol: float) -> tuple[Array, Array, float] | None:
         """One step: new density, its rate, and error over tolerance; None where a stage has a negative cell."""
@@ -101,3 +100,18 @@ class ConservativeRungeKutta:
         error = tau * integrate(self.mesh, xp.abs(combined(ERROR, rates))) / mass
         change = tau * integrate(self.mesh, xp.abs(first)) / mass
         return new, rates[-1], max(error / (rtol * min(1.0, change) + _ROUND_OFF), 1e-10)
+
+
+def filled(mesh: Cartesian, density: Array) -> Array:
+    """The density with zeros lifted to 1e-12 of its largest value, at the same mass."""
+    if float(density.min()) > 0:
+        return density
+    xp = array_module(density)
+    lifted = xp.where(density > 0, density, _BACKGROUND * density.max())
+    return lifted * (integrate(mesh, density) / integrate(mesh, lifted))
+
+
+def _too_short(tau: float, negative: bool) -> str:
+    if negative:
+        return f"the density becomes negative within steps of {tau:.1e}: this flow does not keep it positive from here"
+    return f"Runge-Kutta steps of {tau:.1e} still fail; refine the mesh or raise rtol"

@@ -17,12 +17,13 @@ import numpy as np
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.methods.protocol import Advance, by_steps
-from mudot.solvers.methods.reaction import PowerReaction
+from mudot.solvers.methods.protocol import Advance, Method, by_steps
 from mudot.solvers.methods.semigroup import FokkerPlanck
 
 _ORDER = 4
 _ROUND_OFF = 2e-14
+_INNER = 1e-3
+"""Share of the tolerance that a part without a closed form gets."""
 _SHORTEST = 1e-9
 _SAFETY, _SHRINK, _GROW = 0.8, 0.2, 3.0
 
@@ -31,12 +32,16 @@ _SAFETY, _SHRINK, _GROW = 0.8, 0.2, 3.0
 class SymmetricSplitting:
     """mu' = (transport part) + (reaction part), each solved exactly.
 
-    transport, reaction: the two exact flows; where the reaction is spherical, the mass is put back after every step
+    transport, reaction: the two flows, each solved exactly or to a small part of the tolerance
+    speed:               the rate of the reaction; its inverse is the time scale of the error control
+    keeps_mass:          whether the mass is put back after every step
     """
 
     mesh: Cartesian
     transport: FokkerPlanck
-    reaction: PowerReaction
+    reaction: Method
+    speed: float
+    keeps_mass: bool
 
     @property
     def description(self) -> str:
@@ -60,8 +65,8 @@ class SymmetricSplitting:
         left = duration
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
-            new, error = self.extrapolated(density, tau)
-            tolerance = rtol * min(1.0, self.reaction.reaction * tau) + _ROUND_OFF
+            new, error = self.extrapolated(density, tau, _INNER * rtol)
+            tolerance = rtol * min(1.0, self.speed * tau) + _ROUND_OFF
             factor = _SAFETY * (tolerance / max(error, 1e-300)) ** (1 / (_ORDER + 1))
             if error > tolerance and tau > _SHORTEST * duration:
                 step = tau * min(0.9, max(_SHRINK, factor))
@@ -71,20 +76,20 @@ class SymmetricSplitting:
             step = max(step, tau * min(_GROW, factor)) if factor >= 1 else tau * max(_SHRINK, factor)
         return Advance(density, step)
 
-    def strang(self, density: Array, duration: float, steps: int = 1) -> Array:
+    def strang(self, density: Array, duration: float, steps: int = 1, inner: float = _ROUND_OFF) -> Array:
         """FR(tau/2) W(tau) FR(tau) W(tau) ... W(tau) FR(tau/2): order 2; every substep lowers the energy."""
         tau = duration / steps
-        density = self.reaction.advance(density, tau / 2, tau, 0.0).density
+        density = self.reaction.advance(density, tau / 2, tau / 2, inner).density
         for step in range(steps):
             density = self.transport.advance(density, tau, tau, 0.0).density
             half = tau / 2 if step == steps - 1 else tau
-            density = self.reaction.advance(density, half, tau, 0.0).density
+            density = self.reaction.advance(density, half, half, inner).density
         return density
 
-    def extrapolated(self, density: Array, duration: float) -> tuple[Array, float]:
+    def extrapolated(self, density: Array, duration: float, inner: float = _ROUND_OFF) -> tuple[Array, float]:
         """One step of order 6, and the relative L1 size of its order-4 error estimate."""
         xp = array_module(density)
-        levels = [self.strang(density, duration, n) for n in (1, 2, 3)]
+        levels = [self.strang(density, duration, n, inner) for n in (1, 2, 3)]
         logs = [xp.log(xp.maximum(level, np.finfo(float).tiny)) for level in levels]
         second = (4 * logs[1] - logs[0]) / 3
         third = (9 * logs[2] - 4 * logs[1]) / 5
@@ -95,6 +100,6 @@ class SymmetricSplitting:
         check = xp.where(trusted, xp.exp(xp.where(trusted, third, 0.0)), levels[1])
         mass = integrate(self.mesh, result)
         error = integrate(self.mesh, xp.abs(result - check)) / mass
-        if self.reaction.spherical:
+        if self.keeps_mass:
             result = result * (integrate(self.mesh, density) / mass)
         return result, error

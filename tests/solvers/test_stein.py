@@ -14,10 +14,11 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import KullbackLeibler, MaximumMeanDiscrepancy
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.geometries import Geometry, KernelApproximateFisherRao, Wasserstein
-from mudot.solvers.geometries.stein import STEEPEST, KernelApproximateWasserstein, Stein
+from mudot.solvers.geometries.stein import KernelApproximateWasserstein, Stein
 from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.ledger import Ledger
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
+from mudot.solvers.mobilities import STEEPEST
 
 LINE = Cartesian(64, -4.0, 4.0)
 PLANE = Cartesian((14, 12), (-3.0, -3.0), (3.0, 3.0))

@@ -51,9 +51,8 @@ def splitting(
 ) -> SymmetricSplitting:
     """The flow of KL to N(0, 1)."""
     energy = KullbackLeibler(*normal_target(mesh, averaged))
-    return SymmetricSplitting(
-        mesh, FokkerPlanck(mesh, energy.log_target, alpha), PowerReaction(mesh, energy, beta, spherical)
-    )
+    reaction = PowerReaction(mesh, energy, beta, spherical)
+    return SymmetricSplitting(mesh, FokkerPlanck(mesh, energy.log_target, alpha), reaction, beta, spherical)
 
 
 @cache
@@ -181,9 +180,8 @@ def test_positive_from_exact_zeros_in_two_dimensions(spherical: bool) -> None:
     target = np.exp(-(x**2 + x * y + y**2))
     start = np.where((x > 1) & (y > 1), 1.0, 0.0)
     energy = KullbackLeibler(target / integrate(mesh, target))
-    method = SymmetricSplitting(
-        mesh, FokkerPlanck(mesh, energy.log_target), PowerReaction(mesh, energy, 1.0, spherical)
-    )
+    reaction = PowerReaction(mesh, energy, 1.0, spherical)
+    method = SymmetricSplitting(mesh, FokkerPlanck(mesh, energy.log_target), reaction, 1.0, spherical)
     density, values = start, [energy.value(mesh, start)]
     for _ in range(6):
         density = method.advance(density, 0.05, 0.05, 1e-6).density

@@ -1,0 +1,192 @@
+"""De-kernelized geometries: K contains the inverse of a kernel's operator and does not depend on mu.
+
+The MMD geometry (de-kernelized Fisher-Rao) has R(u) = 1/2 <u, K u>: its geodesics are straight lines (Zhu and Mielke
+2024, eqs. 3.9-3.10, Prop. 3.5; Gladin, Dvurechensky, Mielke and Zhu 2024, Prop. 3.2). De-Stein is its transport
+twin (Zhu and Mielke 2024, Prop. 4.2). With a regularization epsilon, K + epsilon takes the place of K: then R* is
+bounded. Nothing in these geometries keeps a density from becoming negative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.averages import integrate, volumes
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
+from mudot.solvers.kernels.cached import operator_on
+from mudot.solvers.kernels.functions import Kernel
+from mudot.solvers.kernels.operators import KernelOperator, Place
+from mudot.solvers.kernels.solves import inverse
+from mudot.solvers.linear import conjugate_gradients
+from mudot.solvers.operators import divergence, gradient, stencil_of
+
+
+@dataclass(frozen=True)
+class DeKernelizedFisherRao(Composable):
+    """beta times the MMD geometry: K xi = (K + epsilon)^-1 xi, R* = beta/2 <xi, (K + epsilon)^-1 xi>,
+    R(u) = 1/(2 beta) <u, (K + epsilon) u>.
+
+    kernel: positive definite
+    regularization: epsilon >= 0; with 0 only forces in the kernel's Hilbert space have a finite R* (those of MMD^2/2
+    with the same kernel do), others stop a run with their residual
+    """
+
+    kernel: Kernel
+    regularization: float = 0.0
+    reaction: float = 1.0
+    parts: ClassVar[tuple[str, ...]] = ("mmd",)
+    multiplicative: ClassVar[bool] = False
+    conserves_mass: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        positive("reaction", self.reaction)
+        _check(self.kernel, self.regularization)
+
+    def __str__(self) -> str:
+        return weighted(self.reaction, f"mmd ({_in_words(self.kernel, self.regularization)})")
+
+    def on(self, library: ArrayLibrary) -> DeKernelizedFisherRao:
+        """Itself: it has no data."""
+        return self
+
+    def scaled(self, factor: float) -> DeKernelizedFisherRao:
+        """The weight multiplied by a factor."""
+        return replace(self, reaction=factor * self.reaction)
+
+    def onsager(self, mesh: Cartesian, density: Array) -> InverseOnsager:
+        """K, the same at every state."""
+        operator = operator_on(self.kernel, mesh, library_of(density))
+        return InverseOnsager(mesh, operator, self.regularization, self.reaction)
+
+
+@dataclass(frozen=True)
+class DeStein(Composable):
+    """alpha times the de-Stein geometry: K xi = -div((K + epsilon)^-1 grad xi), R* = alpha/2 |grad xi|^2 in the
+    kernel's Hilbert space of vector fields.
+
+    kernel, regularization: as for `DeKernelizedFisherRao`
+    """
+
+    kernel: Kernel
+    regularization: float = 0.0
+    transport: float = 1.0
+    parts: ClassVar[tuple[str, ...]] = ("de-stein",)
+    multiplicative: ClassVar[bool] = False
+    conserves_mass: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("transport", self.transport)
+        _check(self.kernel, self.regularization)
+
+    def __str__(self) -> str:
+        return weighted(self.transport, f"de-stein ({_in_words(self.kernel, self.regularization)})")
+
+    def on(self, library: ArrayLibrary) -> DeStein:
+        """Itself: it has no data."""
+        return self
+
+    def scaled(self, factor: float) -> DeStein:
+        """The weight multiplied by a factor."""
+        return replace(self, transport=factor * self.transport)
+
+    def onsager(self, mesh: Cartesian, density: Array) -> InverseTransport:
+        """K, the same at every state."""
+        operator = operator_on(self.kernel, mesh, library_of(density))
+        return InverseTransport(mesh, operator, self.regularization, self.transport)
+
+
+@dataclass(eq=False)
+class Inverse:
+    """(K + epsilon)^-1 on cells or faces; the last solution is kept, for the next right-hand side is often the same,
+    or else a guess."""
+
+    operator: KernelOperator
+    epsilon: float
+    on: Place = "cells"
+    _last: tuple[Array, Array] | None = field(default=None, repr=False)
+
+    def __call__(self, f: Array) -> Array:
+        if self._last is None or self._last[0] is not f:
+            self._last = (f, inverse(self.operator, f, self.epsilon, on=self.on).solution)
+        return self._last[1]
+
+
+@dataclass(frozen=True, eq=False)
+class InverseOnsager:
+    """beta (K + epsilon)^-1 on cells."""
+
+    mesh: Cartesian
+    operator: KernelOperator
+    epsilon: float
+    reaction: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_inverse", Inverse(self.operator, self.epsilon))
+
+    def apply(self, xi: Array) -> Array:
+        """beta (K + epsilon)^-1 xi."""
+        return self.reaction * self._inverse(xi)  # type: ignore[attr-defined]
+
+    def smoothed(self, u: Array) -> Array:
+        """(K + epsilon) u / beta: the inverse of `apply`, which needs no solve."""
+        return (self.operator.apply(u) + self.epsilon * u) / self.reaction
+
+    def dual(self, xi: Array) -> tuple[float, ...]:
+        """beta/2 <xi, (K + epsilon)^-1 xi>."""
+        return (0.5 * integrate(self.mesh, xi * self.apply(xi)),)
+
+    def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
+        """1/(2 beta) <u, (K + epsilon) u>: no solve."""
+        return (0.5 * integrate(self.mesh, rate * self.smoothed(rate)),)
+
+    def diagonal(self) -> Array:
+        """beta over the share of K that stays in a cell, plus epsilon."""
+        return self.reaction / (volumes(self.mesh, self.operator.volumes) + self.epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class InverseTransport:
+    """-div(alpha (K + epsilon)^-1 grad .) with the inverse on the faces of each orientation."""
+
+    mesh: Cartesian
+    operator: KernelOperator
+    epsilon: float
+    transport: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_inverse", Inverse(self.operator, self.epsilon, "faces"))
+
+    def velocity(self, xi: Array) -> Array:
+        """alpha (K + epsilon)^-1 grad xi on faces, shape (faces,)."""
+        return self.transport * self._inverse(gradient(self.mesh, xi))  # type: ignore[attr-defined]
+
+    def apply(self, xi: Array) -> Array:
+        """-div of it."""
+        return -divergence(self.mesh, self.velocity(xi))
+
+    def dual(self, xi: Array) -> tuple[float, ...]:
+        """1/2 <grad xi, v> on faces."""
+        return (0.5 * float((self.operator.face_volumes * gradient(self.mesh, xi) * self.velocity(xi)).sum()),)
+
+    def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
+        """1/2 <u, phi> with K phi = u."""
+        phi = conjugate_gradients(self.apply, rate, volumes(self.mesh, rate), self.diagonal(), guess).solution
+        return (0.5 * integrate(self.mesh, rate * phi),)
+
+    def diagonal(self) -> Array:
+        """2 alpha/h^2 over the share of K that stays on a face, plus epsilon."""
+        volume = self.operator.volumes
+        return self.transport * stencil_of(self.mesh, volume).stiffness / (volume + self.epsilon)
+
+
+def _check(kernel: Kernel, regularization: float) -> None:
+    check_definite(kernel)
+    if not 0 <= regularization < float("inf"):
+        raise MudotError(f"regularization: expected a finite number of at least 0, got {regularization}")
+
+
+def _in_words(kernel: Kernel, regularization: float) -> str:
+    return f"{kernel.name}, regularization {regularization:g}" if regularization else kernel.name

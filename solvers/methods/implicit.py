@@ -1,0 +1,224 @@
+"""Flat flows that are stiff: mu' = -K xi(mu) with a fixed K and a pointwise energy, by an implicit Runge-Kutta method.
+
+The method is SDIRK4 of Hairer and Wanner (1996, Table IV.6.5): five stages with one diagonal coefficient, order 4 with
+an embedded one of order 3, L-stable and stiffly accurate. Every stage solves b - r + c K xi(b) = 0 for log b, so that
+what comes out is positive; the last stage is the new density. A stage's rate is (b - r)/c: K itself is never applied.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.averages import integrate, volumes
+from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.energies import Pointwise
+from mudot.solvers.geometries import Geometry
+from mudot.solvers.geometries.dekernelized import InverseOnsager
+from mudot.solvers.geometries.spherical import SphericalOnsager
+from mudot.solvers.kernels.iterations import shifted_gradients
+from mudot.solvers.linear import NotConverged, conjugate_gradients
+from mudot.solvers.methods.conservative_runge_kutta import filled
+from mudot.solvers.methods.protocol import Advance, by_steps
+
+DIAGONAL = 1 / 4
+STAGES = (
+    (),
+    (1 / 2,),
+    (17 / 50, -1 / 25),
+    (371 / 1360, -137 / 2720, 15 / 544),
+    (25 / 24, -49 / 48, 125 / 16, -85 / 12),
+)
+"""Coefficients left of the diagonal; the last row, with the diagonal, is also the quadrature."""
+ERROR = (-3 / 16, -27 / 32, 25 / 32, 0.0, 1 / 4)
+"""The quadrature minus the embedded one of order 3."""
+
+_ORDER = 4
+_ROUND_OFF = 1e-14
+_SHORTEST = 1e-8
+_NEWTON, _UP, _DOWN = 30, 3.0, 50.0
+"""Iterations, and how far log b may go in one of them: far down is safe, for there the equation is linear in it."""
+_ENOUGH, _ALIKE = 1e-13, 1e-6
+"""Newton's method ends where a step moves this share of the mass, and no cell by more than this share of itself."""
+_LAYER = 1e-2
+"""Starts that do not fit the flow have a layer in which every step, however short, errs by what it moves: there the
+error is relative to this share of the mass."""
+
+
+class StageSolver(Protocol):
+    """Newton's method for b - r + c K xi(b) = 0 in log b."""
+
+    def change(self, density: Array, right: Array, factor: float) -> Array:
+        """The Newton step of log b at b = `density`; right: r, factor: c."""
+
+
+@dataclass(frozen=True, eq=False)
+class ByOperator:
+    """For any fixed K: with p = dxi/dlog b, [b/p + c K] v = -(b - r + c K xi), dlog b = v/p."""
+
+    mesh: Cartesian
+    energy: Pointwise
+    geometry: Geometry
+
+    def change(self, density: Array, right: Array, factor: float) -> Array:
+        """One solve by conjugate gradients in the inner product of the mesh."""
+        onsager = self.geometry.onsager(self.mesh, density)
+        share = self.energy.logarithmic_curvature(self.mesh, density)
+        weight = density / share
+        rest = density - right + factor * onsager.apply(self.energy.first_variation(self.mesh, density))
+        solved = conjugate_gradients(
+            lambda v: weight * v + factor * onsager.apply(v),
+            -rest,
+            volumes(self.mesh, density),
+            weight + factor * onsager.diagonal(),
+            tolerance=1e-9,
+            floor=1e-16,
+        )
+        return solved.solution / share
+
+
+@dataclass(frozen=True, eq=False)
+class ByKernel:
+    """For the MMD geometry, in the dual form that needs no inverse: with T = (K + epsilon)/(beta c),
+
+        T (b - r) + xi(b) = const,     [T b/p + 1] v = -(T (b - r) + xi) + const,     dlog b = v/p,
+
+    solved for z = sqrt(b/p) v, where the operator is symmetric and at least 1. The constant is 0, or in the spherical
+    geometry the one that keeps the mass.
+    """
+
+    mesh: Cartesian
+    energy: Pointwise
+    onsager: InverseOnsager
+    spherical: bool
+
+    def change(self, density: Array, right: Array, factor: float) -> Array:
+        """One solve; two where the mass is kept."""
+        share = self.energy.logarithmic_curvature(self.mesh, density)
+        rest = self.onsager.smoothed(density - right) / factor + self.energy.first_variation(self.mesh, density)
+        if self.spherical:
+            # Near the solution only the constant is left of the rest: taken out first, it costs no digits.
+            rest = rest - integrate(self.mesh, density * rest) / integrate(self.mesh, density)
+            step = self._solved(density, share, -rest, factor) / share
+            ones = array_module(density).ones_like(density)
+            shift = self._solved(density, share, ones, factor) / share
+            missing = integrate(self.mesh, right - density) - integrate(self.mesh, density * step)
+            return step + missing / integrate(self.mesh, density * shift) * shift
+        return self._solved(density, share, -rest, factor) / share
+
+    def _solved(self, density: Array, share: Array, right: Array, factor: float) -> Array:
+        """v with [T b/p + 1] v = right."""
+        xp = array_module(density)
+        root = xp.sqrt(volumes(self.mesh, density))
+        inner = xp.sqrt(density / share)
+
+        def apply(z: Array) -> Array:
+            return root * inner * self.onsager.smoothed(inner * z / root) / factor
+
+        z = shifted_gradients(apply, 1.0, root * inner * right, tolerance=1e-11).solution
+        # Not z / (root * inner): that has no digits where the density has none.
+        return right - self.onsager.smoothed(inner * z / root) / factor
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonallyImplicit:
+    """The flow of a pointwise energy in a flat geometry.
+
+    geometry: one whose Onsager operator does not depend on the density
+    """
+
+    mesh: Cartesian
+    energy: Pointwise
+    geometry: Geometry
+
+    @property
+    def description(self) -> str:
+        """One line for logs and results."""
+        return "L-stable implicit Runge-Kutta pair of order 4(3), Newton in log mu, positive, error controlled"
+
+    def rate(self, density: Array) -> Array:
+        """-K xi."""
+        positive = array_module(density).maximum(density, np.finfo(float).tiny)
+        onsager = self.geometry.onsager(self.mesh, positive)
+        return -onsager.apply(self.energy.first_variation(self.mesh, positive))
+
+    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
+        """One after the other."""
+        return by_steps(self, density, durations, step, rtol)
+
+    def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
+        """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass
+        moved (or a hundredth). Raises NotConverged where steps become too short to go on."""
+        density, mass = filled(self.mesh, density), integrate(self.mesh, density)
+        left = duration
+        while left > 0:
+            tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
+            result = self._step(density, tau, rtol)
+            if result is None or result[1] > 1:
+                if tau <= _SHORTEST * duration:
+                    raise NotConverged(
+                        f"implicit steps of {tau:.1e} still fail: the density all but vanishes somewhere; "
+                        "start nearer to the target, raise rtol, or raise the regularization"
+                    )
+                step = tau * (0.25 if result is None else max(0.2, 0.8 * result[1] ** (-1 / _ORDER)))
+                continue
+            density, ratio = result
+            left = left - tau if tau < left else 0.0
+            grown = tau * min(3.0, max(0.3, 0.8 * ratio ** (-1 / _ORDER)))
+            step = max(step, grown) if grown >= tau else grown
+        if self.geometry.conserves_mass:
+            density = density * (mass / integrate(self.mesh, density))
+        return Advance(density, step)
+
+    def _step(self, density: Array, tau: float, rtol: float) -> tuple[Array, float] | None:
+        """New density and error over tolerance; None where Newton's method does not converge."""
+        xp, factor = array_module(density), DIAGONAL * tau
+        rates: list[Array] = []
+        new = density
+        for row in STAGES:
+            right = density + tau * sum((w * k for w, k in zip(row, rates, strict=True)), 0 * density)
+            found = self._stage(new, right, factor)
+            if found is None:
+                return None
+            new = found
+            rates.append((new - right) / factor)
+        mass = integrate(self.mesh, density)
+        error = tau * integrate(self.mesh, xp.abs(sum(w * k for w, k in zip(ERROR, rates, strict=True)))) / mass
+        change = integrate(self.mesh, xp.abs(new - density)) / mass
+        return new, max(error / (rtol * min(1.0, change + _LAYER) + _ROUND_OFF), 1e-10)
+
+    def _stage(self, guess: Array, right: Array, factor: float) -> Array | None:
+        """b > 0 with b - r + c K xi(b) = 0, from a guess."""
+        xp, now = array_module(guess), guess
+        for _ in range(_NEWTON):
+            try:
+                step = self._solver.change(now, right, factor)
+            except NotConverged:
+                return None
+            if not bool(xp.isfinite(step).all()):
+                return None
+            now = xp.maximum(now * xp.exp(xp.clip(step, -_DOWN, _UP)), np.finfo(float).tiny)
+            moved = integrate(self.mesh, now * xp.abs(step))
+            if moved <= _ENOUGH * integrate(self.mesh, now) and float(xp.abs(step).max()) <= _ALIKE:
+                return now
+        return None
+
+    @cached_property
+    def _solver(self) -> StageSolver:
+        onsager = self.geometry.onsager(self.mesh, self.energy_target)
+        if isinstance(onsager, SphericalOnsager) and isinstance(onsager.base, InverseOnsager):
+            return ByKernel(self.mesh, self.energy, onsager.base, True)
+        if isinstance(onsager, InverseOnsager):
+            return ByKernel(self.mesh, self.energy, onsager, False)
+        return ByOperator(self.mesh, self.energy, self.geometry)
+
+    @cached_property
+    def energy_target(self) -> Array:
+        """Any density on the device of the flow: K does not look at it."""
+        return self.energy.target  # type: ignore[attr-defined]
