@@ -12,13 +12,14 @@ from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
 from mudot.meshes.averages import check_density, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import Energy, PowerDivergence, ShallowNetwork
-from mudot.solvers.fluxes import TwoPointFlux, scharfetter_gummel
+from mudot.solvers.energies import Energy, MaximumMeanDiscrepancy, PowerDivergence, ShallowNetwork
+from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.frames import Frame
-from mudot.solvers.geometries import Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.geometries import Geometry
+from mudot.solvers.geometries.dress import with_flux, with_mobility, with_origin
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.choice import method_for, with_mobility
+from mudot.solvers.methods.choice import method_for
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.mobilities import Bounded
@@ -61,14 +62,14 @@ class GradientFlow:
 
     @cached_property
     def discrete_geometry(self) -> Geometry:
-        """The geometry with the energy's own two-point flux on the faces, so that the semidiscrete flow is exactly the
-        gradient flow of this geometry."""
-        if "wasserstein" not in self.geometry.parts:
-            return self.geometry
+        """The geometry with what the energy brings along: its own two-point flux on the faces, so that the semidiscrete
+        flow is exactly the gradient flow of this geometry; a mobility for its velocities; the origin of its forces."""
+        if isinstance(self.energy, PowerDivergence):
+            return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
         if isinstance(self.energy, ShallowNetwork):
             return with_mobility(self.geometry, self.energy.mobility)
-        if isinstance(self.energy, PowerDivergence):
-            return _with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
+        if isinstance(self.energy, MaximumMeanDiscrepancy):
+            return with_origin(with_mobility(self.geometry, Bounded()), self.energy.kernel, self.energy.target)
         return with_mobility(self.geometry, Bounded())
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
@@ -79,16 +80,6 @@ class GradientFlow:
         """mu' = -K(mu) DF(mu) from energy and geometry, shape `mesh.shape`; the density must be positive."""
         onsager = self.discrete_geometry.onsager(self.mesh, density)
         return -onsager.apply(self.energy.first_variation(self.mesh, density))
-
-
-def _with_flux(geometry: Geometry, flux: TwoPointFlux) -> Geometry:
-    if isinstance(geometry, Wasserstein):
-        return geometry if geometry.flux is not None else replace(geometry, flux=flux)
-    if isinstance(geometry, Sum):
-        return Sum(tuple(_with_flux(term, flux) for term in geometry.terms))
-    if isinstance(geometry, Spherical):
-        return Spherical(_with_flux(geometry.base, flux))
-    return geometry
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -20,8 +20,11 @@ from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator, Place
 from mudot.solvers.kernels.solves import inverse
-from mudot.solvers.linear import conjugate_gradients
+from mudot.solvers.linear import NotConverged, conjugate_gradients
 from mudot.solvers.operators import divergence, gradient, stencil_of
+
+_SOLVED = 1e-10
+_BALANCED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,14 @@ class DeKernelizedFisherRao(Composable):
     kernel: positive definite
     regularization: epsilon >= 0; with 0 only forces in the kernel's Hilbert space have a finite R* (those of MMD^2/2
     with the same kernel do), others stop a run with their residual
+    origin: a measure pi (cell averages): solves for the force K(mu - pi) then start from their solution mu - pi;
+    `GradientFlow` puts the target of MMD^2/2 there
     """
 
     kernel: Kernel
     regularization: float = 0.0
     reaction: float = 1.0
+    origin: Array | None = field(default=None, compare=False, repr=False)
     parts: ClassVar[tuple[str, ...]] = ("mmd",)
     multiplicative: ClassVar[bool] = False
     conserves_mass: ClassVar[bool] = False
@@ -49,8 +55,8 @@ class DeKernelizedFisherRao(Composable):
         return weighted(self.reaction, f"mmd ({_in_words(self.kernel, self.regularization)})")
 
     def on(self, library: ArrayLibrary) -> DeKernelizedFisherRao:
-        """Itself: it has no data."""
-        return self
+        """The origin on another device."""
+        return self if self.origin is None else replace(self, origin=moved(self.origin, library))
 
     def scaled(self, factor: float) -> DeKernelizedFisherRao:
         """The weight multiplied by a factor."""
@@ -59,7 +65,8 @@ class DeKernelizedFisherRao(Composable):
     def onsager(self, mesh: Cartesian, density: Array) -> InverseOnsager:
         """K, the same at every state."""
         operator = operator_on(self.kernel, mesh, library_of(density))
-        return InverseOnsager(mesh, operator, self.regularization, self.reaction)
+        guess = None if self.origin is None else density - self.origin
+        return InverseOnsager(mesh, operator, self.regularization, self.reaction, guess)
 
 
 @dataclass(frozen=True)
@@ -100,18 +107,46 @@ class DeStein(Composable):
 
 @dataclass(eq=False)
 class Inverse:
-    """(K + epsilon)^-1 on cells or faces; the last solution is kept, for the next right-hand side is often the same,
-    or else a guess."""
+    """(K + epsilon)^-1 on cells or faces. The last solution is kept, for the next right-hand side is often the same.
+
+    guess: what a multiple of the solution may be
+    """
 
     operator: KernelOperator
     epsilon: float
     on: Place = "cells"
+    guess: Array | None = None
     _last: tuple[Array, Array] | None = field(default=None, repr=False)
 
     def __call__(self, f: Array) -> Array:
+        """The solution. Raises NotConverged where there is none."""
         if self._last is None or self._last[0] is not f:
-            self._last = (f, inverse(self.operator, f, self.epsilon, on=self.on).solution)
+            guessed = self._guessed(f)
+            self._last = (f, self._solved(f) if guessed is None else guessed)
         return self._last[1]
+
+    def _guessed(self, f: Array) -> Array | None:
+        """The multiple of the guess that comes closest, where it is a solution to the tolerance of the solver."""
+        if self.guess is None:
+            return None
+        image = self.operator.gram_on(self.on, self.operator.weights(self.on) * self.guess) + self.epsilon * self.guess
+        scale = float((image * image).sum())
+        if scale == 0:
+            return None
+        factor = float((image * f).sum()) / scale
+        rest = f - factor * image
+        return factor * self.guess if float((rest * rest).sum()) <= _SOLVED**2 * float((f * f).sum()) else None
+
+    def _solved(self, f: Array) -> Array:
+        try:
+            return inverse(self.operator, f, self.epsilon, on=self.on).solution
+        except (NotConverged, MudotError) as reason:
+            if self.epsilon:
+                raise
+            raise NotConverged(
+                f"inverse of kernel {self.operator.kernel.name}: the force does not lie in the kernel's Hilbert space "
+                f"as far as can be computed ({reason}); give a regularization > 0"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +157,15 @@ class InverseOnsager:
     operator: KernelOperator
     epsilon: float
     reaction: float
+    guess: Array | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_inverse", Inverse(self.operator, self.epsilon))
+        object.__setattr__(self, "_inverse", Inverse(self.operator, self.epsilon, "cells", self.guess))
+
+    def balanced(self, xi: Array) -> bool:
+        """Whether `apply` makes no mass, to round-off."""
+        rate = self.apply(xi)
+        return abs(integrate(self.mesh, rate)) <= _BALANCED * integrate(self.mesh, array_module(rate).abs(rate))
 
     def apply(self, xi: Array) -> Array:
         """beta (K + epsilon)^-1 xi."""

@@ -69,7 +69,10 @@ class SphericalOnsager:
         return self.base.apply(array_module(diagonal).ones_like(diagonal))
 
     def centred(self, xi: Array) -> Array:
-        """xi - c."""
+        """xi - c; where the base keeps the mass for this force, c = 0 and K 1, which need not exist, is not needed."""
+        balanced = getattr(self.base, "balanced", None)
+        if balanced is not None and balanced(xi):
+            return xi
         return xi - integrate(self.mesh, self._of_ones * xi) / integrate(self.mesh, self._of_ones)
 
     def growth(self, xi: Array) -> Array:

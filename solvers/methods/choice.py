@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mudot.meshes.arrays import array_module
 from mudot.meshes.cartesian import Cartesian
@@ -27,7 +27,7 @@ from mudot.solvers.geometries import (
     Sum,
     Wasserstein,
 )
-from mudot.solvers.geometries.wasserstein import FaceMobility
+from mudot.solvers.messages import listed
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
@@ -35,7 +35,6 @@ from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.semigroup import FokkerPlanck
-from mudot.solvers.methods.shortcuts import undone_kernel
 from mudot.solvers.methods.splitting import SymmetricSplitting
 
 SMOOTH = (MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, ShallowNetwork)
@@ -50,6 +49,14 @@ SMOOTHED = frozenset(
     }
 )
 """Parts that transport with velocities smoothed by a kernel: their flows are not stiff."""
+
+REACTIONS = frozenset(
+    {
+        *("kernelized-fisher-rao", "kernel-approximate-fisher-rao"),
+        *("local-regression-fisher-rao", "symmetrized-regression-fisher-rao"),
+    }
+)
+"""Reactions with growth fields smoothed by a kernel."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +76,6 @@ def terms(geometry: Geometry, spherical: bool = False) -> tuple[Term, ...]:
     return (Term(geometry, spherical and not geometry.conserves_mass),)
 
 
-def with_mobility(geometry: Geometry, mobility: FaceMobility) -> Geometry:
-    """The geometry with a rule for the density on faces in its Wasserstein parts."""
-    if isinstance(geometry, Wasserstein):
-        return replace(geometry, mobility=mobility)
-    if isinstance(geometry, Sum):
-        return Sum(tuple(with_mobility(term, mobility) for term in geometry.terms))
-    if isinstance(geometry, Spherical):
-        return Spherical(with_mobility(geometry.base, mobility))
-    return geometry
-
-
 def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacuum = "fills") -> Method:
     """The method of choice: exact where there is an exact one. Raises MudotError where there is none, saying why."""
     parts, found = terms(geometry), set(geometry.parts)
@@ -94,11 +90,14 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
         return _flat(mesh, energy, geometry, parts)
     if found == {"wasserstein", "mmd"} and isinstance(energy, PowerDivergence) and energy.power == 1:
         return _interaction_force(mesh, energy, parts)
+    unknown = found - FLAT - SMOOTHED - {"wasserstein", "fisher-rao", *REACTIONS}
+    if unknown:
+        raise MudotError(f"geometry: no method for {listed(sorted(unknown))}")
     if not (found & SMOOTHED or isinstance(energy, SMOOTH)) or (
         "wasserstein" in found and not isinstance(energy, SMOOTH)
     ):
         raise MudotError(_no_transport(energy))
-    return ConservativeRungeKutta(mesh, energy, geometry, undone_kernel(mesh, energy, geometry))
+    return ConservativeRungeKutta(mesh, energy, geometry)
 
 
 def _check(energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> None:
@@ -147,7 +146,7 @@ def _flat(mesh: Cartesian, energy: Energy, geometry: Geometry, parts: tuple[Term
         return exact
     if isinstance(energy, Pointwise):
         return DiagonallyImplicit(mesh, energy, geometry)
-    return ConservativeRungeKutta(mesh, energy, geometry, undone_kernel(mesh, energy, geometry))
+    return ConservativeRungeKutta(mesh, energy, geometry)
 
 
 def _relaxation(mesh: Cartesian, energy: Energy, parts: tuple[Term, ...]) -> Method | None:

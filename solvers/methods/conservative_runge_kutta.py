@@ -11,7 +11,7 @@ it had.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,15 +35,11 @@ _LEAST = 1e-290
 @dataclass(frozen=True, eq=False)
 class ConservativeRungeKutta:
     """The flow of an energy in a geometry of smoothed transport, alone or with reactions: one whose rates do not grow
-    like 1/h^2. Mass is kept where the geometry keeps it.
-
-    shortcut: mu' where it is known without going through energy and geometry (an inverse that undoes a kernel)
-    """
+    like 1/h^2. Mass is kept where the geometry keeps it."""
 
     mesh: Cartesian
     energy: Energy
     geometry: Geometry
-    shortcut: Callable[[Array], Array] | None = None
 
     @property
     def description(self) -> str:
@@ -53,8 +49,6 @@ class ConservativeRungeKutta:
     def rate(self, density: Array) -> Array:
         """-K(mu) DF(mu), at zero density taken as at the smallest normal number."""
         positive = array_module(density).maximum(density, np.finfo(float).tiny)
-        if self.shortcut is not None:
-            return self.shortcut(positive)
         onsager = self.geometry.onsager(self.mesh, positive)
         return -onsager.apply(self.energy.first_variation(self.mesh, positive))
 

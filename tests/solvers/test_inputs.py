@@ -167,11 +167,6 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
         ("[geometry] name", "did you mean 'wasserstein'"),
     ),
     (
-        "geometry-reserved",
-        {"geometry": '[geometry]\nname = "de-stein"'},
-        ("[geometry] name", "'de-stein' is not available", "available: fisher-rao"),
-    ),
-    (
         "geometry-foreign-key",
         {"geometry": '[geometry]\nname = "fisher-rao"\ntransport = 1.0'},
         ("[geometry] transport", "unknown key", "reaction"),

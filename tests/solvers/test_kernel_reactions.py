@@ -260,7 +260,7 @@ def test_kernels_that_are_not_positive_definite_are_refused() -> None:
 
 def test_pairs_without_a_method_are_refused_with_the_reason() -> None:
     target = gaussian(LINE, 0.0, 1.0)
-    with pytest.raises(MudotError, match="Wasserstein flow of mmd"):
-        GradientFlow(LINE, MaximumMeanDiscrepancy(GaussianKernel(0.5), target), Wasserstein())
+    with pytest.raises(MudotError, match="Wasserstein flow of jensen-shannon"):
+        GradientFlow(LINE, JensenShannon(target), Wasserstein())
     with pytest.raises(MudotError, match="spherical"):
         GradientFlow(LINE, Renyi(2.0, target), FisherRao())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import MaximumMeanDiscrepancy
 from mudot.solvers.flows import solve
@@ -112,7 +114,11 @@ BAD = [
     ),
     ('[energy]\nname = "kl"', RIDGE.replace("ridge = 0.1", "ridge = 0") + WIDE, ("[geometry] ridge", "positive")),
     ('[energy]\nname = "kl"', RIDGE.replace("ridge = 0.1\n", "") + WIDE, ("[geometry] ridge", "missing")),
-    (MMD, '[geometry]\nname = "wasserstein"' + WIDE, ("[geometry] name", "Wasserstein flow of mmd")),
+    (
+        '[energy]\nname = "jensen-shannon"',
+        '[geometry]\nname = "wasserstein"',
+        ("[geometry] name", "Wasserstein flow of jensen-shannon"),
+    ),
     ('[energy]\nname = "renyi"\nalpha = 2.0', PLAIN, ("[geometry] spherical", "probability")),
     ('[energy]\nname = "renyi"\nalpha = 1.0', PLAIN + "\nspherical = true", ("[energy] alpha", "'kl'")),
 ]
@@ -128,3 +134,50 @@ def test_bad_kernel_tables_get_one_line(
     assert "\n" not in message
     for word in words:
         assert word in message, message
+
+
+FLAT = [
+    ("mmd", "regularization = 0.1\nreaction = 2.0", "2 mmd (gaussian, regularization 0.1)"),
+    ("mmd", "spherical = true", "spherical (mmd (gaussian))"),
+    ("de-stein", "regularization = 0.1", "de-stein (gaussian, regularization 0.1)"),
+    (
+        "de-kernelized-wasserstein-fisher-rao",
+        "regularization = 0.1",
+        "de-stein (gaussian, regularization 0.1) + mmd (gaussian, regularization 0.1)",
+    ),
+    ("interaction-force-transport", "spherical = true", "spherical (wasserstein + mmd (gaussian))"),
+    ("local-regression-fisher-rao", "", "local-regression fisher-rao (gaussian)"),
+    ("local-regression-wasserstein", "symmetric = true", "symmetrized local-regression wasserstein (gaussian)"),
+]
+
+
+@pytest.mark.parametrize(("name", "keys", "words"), FLAT)
+def test_tables_of_inverse_and_regressed_kernels_give_their_geometries(
+    name: str, keys: str, words: str, problem_file: Callable[..., Path]
+) -> None:
+    problem = load(problem_file(energy=MMD, geometry=f'[geometry]\nname = "{name}"\n{keys}' + WIDE))
+    assert str(problem.geometry) == words
+    assert problem.flow().method.description
+
+
+@pytest.mark.parametrize(
+    ("reference", "density"),
+    [("", "target"), ('reference = "lebesgue"', "one"), ('reference = { density = "1 + x**2", mass = 2 }', "own")],
+)
+def test_flat_tables_take_target_lebesgue_or_a_density_as_reference(
+    reference: str, density: str, problem_file: Callable[..., Path]
+) -> None:
+    geometry = f'[geometry]\nname = "flat-wasserstein-fisher-rao"\ntransport = 0.5\n{reference}'
+    problem = load(problem_file(energy='[energy]\nname = "chi2"', geometry=geometry))
+    assert str(problem.geometry) == "0.5 flat wasserstein + flat fisher-rao"
+    omega = problem.geometry.terms[0].reference  # type: ignore[attr-defined]
+    if density == "own":
+        assert integrate(problem.mesh, omega) == pytest.approx(2)
+    else:
+        assert np.array_equal(omega, problem.target if density == "target" else np.ones(problem.mesh.shape))
+
+
+def test_a_reference_that_is_none_gets_one_line(problem_file: Callable[..., Path]) -> None:
+    geometry = '[geometry]\nname = "flat-fisher-rao"\nreference = "tarqet"'
+    with pytest.raises(MudotError, match=r"\[geometry\] reference: got .*tarqet.* expected 'target', 'lebesgue', or"):
+        load(problem_file(energy='[energy]\nname = "chi2"', geometry=geometry))

@@ -70,5 +70,5 @@ def test_unknown_energies_and_geometries_are_refused_by_name() -> None:
 
     with pytest.raises(MudotError, match="entropy"):
         method_for(MESH, Entropy(), Wasserstein())  # type: ignore[arg-type]
-    with pytest.raises(MudotError, match="Entropy"):
+    with pytest.raises(MudotError, match="no method for entropy"):
         method_for(MESH, KL, Entropy())  # type: ignore[arg-type]

@@ -64,9 +64,9 @@ def test_cells_behind_a_travelling_bump_are_drained_and_stay_positive() -> None:
 
 
 def test_the_unbounded_mobility_empties_cells_and_ends_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mudot.solvers.geometries.stein.STEEPEST", 1e300)
+    monkeypatch.setattr("mudot.solvers.mobilities.STEEPEST", 1e300)
     mesh = Cartesian(30, -3.0, 3.0)
-    with pytest.raises(NotConverged, match="Runge-Kutta steps"):
+    with pytest.raises(NotConverged, match="becomes negative within steps"):
         moved(mesh, bump(mesh, -1.0, 0.04), bump(mesh, 1.0, 0.04), Stein(BILINEAR), 0.1, 1e-5)
 
 
