@@ -64,6 +64,8 @@ class GradientFlow:
     def discrete_geometry(self) -> Geometry:
         """The geometry with what the energy brings along: its own two-point flux on the faces, so that the semidiscrete
         flow is exactly the gradient flow of this geometry; a mobility for its velocities; the origin of its forces."""
+        if not {"wasserstein", "mmd"} & set(self.geometry.parts):
+            return self.geometry
         if isinstance(self.energy, PowerDivergence):
             return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
         if isinstance(self.energy, ShallowNetwork):

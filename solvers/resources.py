@@ -10,7 +10,7 @@ from pathlib import Path
 from mudot.meshes.arrays import ArrayLibrary
 from mudot.meshes.errors import MudotError
 
-_INTERPRETER = 130e6
+_INTERPRETER = 135e6
 _FACTORS = 256e6
 
 

@@ -70,9 +70,7 @@ def maps_figure(result: Result) -> Figure:
     shown = chosen(result.committed, _TIMES)
     titles = [f"$t = {time}$" for time in numbers(result.times[shown])]
     states = [(title, result.density(n)) for title, n in zip(titles, shown, strict=True)]
-    maps = [
-        Map(mesh, (0, 1), values, target, levels, title) for title, values in [*states, (r"target $\pi$", target)]
-    ]
+    maps = [Map(mesh, (0, 1), values, target, levels, title) for title, values in [*states, (r"target $\pi$", target)]]
     stretch = maps[0].stretch
     columns = len(maps) if len(maps) <= 5 or stretch < 0.4 else -(-len(maps) // 2)
     columns = min(columns, 2) if stretch > 2 else columns
@@ -117,9 +115,7 @@ def marginal_maps_figure(result: Result) -> Figure:
     return _planes_figure(result, marginal_of, "marginal density")
 
 
-def _planes_figure(
-    result: Result, map_of: Callable[[str, np.ndarray, tuple[int, int]], Map], quantity: str
-) -> Figure:
+def _planes_figure(result: Result, map_of: Callable[[str, np.ndarray, tuple[int, int]], Map], quantity: str) -> Figure:
     """One row of three panels for the first frame and one for the last; every row has its own colour scale."""
     shown = chosen(result.committed, 2)
     rows = []

@@ -1,6 +1,7 @@
 """All validation cases, by subject."""
 
 from mudot.validation.cases.books import BOOKS
+from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.kernels import KERNELS
 from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.reaction import REACTION
@@ -10,5 +11,5 @@ from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
-CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *WITNESSES, *NETWORK, *BOOKS)
+CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *FLAT, *WITNESSES, *NETWORK, *BOOKS)
 """In the order of the report."""
