@@ -30,10 +30,10 @@ from mudot.solvers.geometries import (
 from mudot.solvers.messages import listed
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 from mudot.solvers.methods.implicit import DiagonallyImplicit
+from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
-from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.splitting import SymmetricSplitting
 

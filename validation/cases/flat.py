@@ -115,7 +115,8 @@ def _interaction(quick: bool) -> Outcome:
     mu, pi = _data(mesh)
     energy, times = MaximumMeanDiscrepancy(KERNEL, pi), [0.0, 0.5, 1.0, 2.0, 3.0]
     inverse = DeKernelizedFisherRao(KERNEL)
-    outcome, curves, rows = Outcome(), [], []
+    outcome, curves = Outcome(), []
+    rows: list[tuple[str | int | float, ...]] = []
     for alpha in (0.0, 0.1, 1.0):
         geometry = alpha * Wasserstein() + inverse if alpha else inverse
         solution = solve(GradientFlow(mesh, energy, geometry), mu, times, rtol=1e-7)
@@ -144,7 +145,8 @@ def _interaction(quick: bool) -> Outcome:
 
 def _weights(mesh: Cartesian, energy: MaximumMeanDiscrepancy, mu: np.ndarray, outcome: Outcome) -> Table:
     """The distance to the flow without the part whose weight goes to zero: first order in the weight."""
-    transport, inverse, rows = Wasserstein(), DeKernelizedFisherRao(KERNEL), []
+    transport, inverse = Wasserstein(), DeKernelizedFisherRao(KERNEL)
+    rows: list[tuple[str | int | float, ...]] = []
     ladder = (1e-1, 1e-2, 1e-3)
     for name, kept, fading in (("beta to 0", transport, inverse), ("alpha to 0", inverse, transport)):
         limit = solve(GradientFlow(mesh, energy, kept), mu, [0.0, 1.0], rtol=1e-9).density[-1]
@@ -212,7 +214,7 @@ FLAT = (
     Case(
         "linear-relaxation",
         "Linear relaxation has many names",
-        "MMD flow of MMD²/2, Fisher-Rao flow of KL(π|μ) and flat Fisher-Rao flow of χ²/2 are one flow, π + exp(-t)(μ₀ - π).",
+        "MMD flow of MMD²/2, Fisher-Rao of KL(π|μ) and flat Fisher-Rao of χ²/2 are one flow, π + exp(-t)(μ₀ - π).",
         "Gladin, Dvurechensky, Mielke and Zhu 2024, Thm 3.6; the other identities derived",
         "Gaussian kernel of bandwidth 0.6 on boxes with walls, in one and two dimensions",
         _relaxation,
