@@ -12,7 +12,7 @@ from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
 from mudot.meshes.averages import check_density, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import Energy, MaximumMeanDiscrepancy, PowerDivergence, ShallowNetwork
+from mudot.solvers.energies import Energy, FreeEnergy, MaximumMeanDiscrepancy, PowerDivergence, ShallowNetwork
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.frames import Frame
 from mudot.solvers.geometries import Geometry
@@ -68,7 +68,7 @@ class GradientFlow:
             return self.geometry
         if isinstance(self.energy, PowerDivergence):
             return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
-        if isinstance(self.energy, ShallowNetwork):
+        if isinstance(self.energy, ShallowNetwork | FreeEnergy):
             return with_mobility(self.geometry, self.energy.mobility)
         if isinstance(self.energy, MaximumMeanDiscrepancy):
             return with_origin(with_mobility(self.geometry, Bounded()), self.energy.kernel, self.energy.target)

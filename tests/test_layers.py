@@ -15,6 +15,7 @@ LAYERS = [
     ("meshes",),
     ("solvers.means", "solvers.operators", "solvers.products", "solvers.linear", "solvers.kernels", "solvers.messages"),
     ("solvers.expressions", "solvers.fluxes", "solvers.reconstruction", "solvers.frames", "solvers.mobilities"),
+    ("solvers.interactions",),
     ("solvers.energies", "solvers.geometries"),
     ("solvers.methods",),
     ("solvers.ledger", "solvers.trajectories"),

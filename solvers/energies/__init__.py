@@ -9,6 +9,7 @@ from mudot.solvers.energies.divergences import (
     ReverseKullbackLeibler,
     chi_squared,
 )
+from mudot.solvers.energies.free import FreeEnergy
 from mudot.solvers.energies.information import JensenShannon, Renyi
 from mudot.solvers.energies.network import ShallowNetwork
 from mudot.solvers.energies.neurons import Neurons
@@ -19,6 +20,7 @@ __all__ = [
     "NAMED",
     "DeRegularizedMMD",
     "Energy",
+    "FreeEnergy",
     "Hellinger",
     "JensenShannon",
     "Kale",
