@@ -255,3 +255,20 @@ difference of the coefficients of log(mu/pi) to those of the Fisher-Rao flow, an
 STEIN_BILINEAR = (0.614374410309, 0.174315183657)
 """Mean and variance at t = 1 of the Stein flow of KL to N(0, 1) from N(2, 1/4) with k = 1 + x y (Liu, Ghosal,
 Balasubramanian and Pillai 2023; derived)."""
+
+BARENBLATT_ERRORS: Mapping[tuple[str, int], Errors] = {
+    ("upwind", 2): {50: 6.11e-4, 100: 1.74e-4, 200: 5.44e-5, 400: 1.22e-5},
+    ("upwind", 3): {50: 2.54e-3, 100: 1.19e-3, 200: 4.95e-4, 400: 1.55e-4},
+    ("centred", 2): {50: 1.83e-3, 100: 5.3e-4, 200: 1.7e-4},
+}
+"""L1 error at t = 2 from t = 1 on [-6, 6] by space discretisation (second-order upwind with SSP-RK3; centred
+differences of rho^m with a discrete gradient, step h/4) and exponent."""
+
+AGGREGATION_ERRORS: Mapping[tuple[str, str], Errors] = {
+    ("interval", "l1"): {50: 4.2e-2, 100: 2.1e-2, 200: 1.7e-2},
+    ("interval", "w1"): {50: 2.2e-3, 100: 7.9e-4, 200: 3.2e-4},
+    ("semicircle", "l1"): {50: 1.8e-3, 100: 5.6e-4, 200: 2.0e-4},
+    ("semicircle", "w1"): {50: 1.7e-4, 100: 9.1e-5, 200: 4.4e-5},
+}
+"""Errors at t = 1 on [-2, 2] of second-order upwind fluxes by stationary shape and norm; the interval's are those of
+its jumps."""

@@ -1,6 +1,7 @@
 """All validation cases, by subject."""
 
 from mudot.validation.cases.books import BOOKS
+from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.kernels import KERNELS
 from mudot.validation.cases.network import NETWORK
@@ -11,5 +12,8 @@ from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
-CASES: tuple[Case, ...] = (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *FLAT, *WITNESSES, *NETWORK, *BOOKS)
+CASES: tuple[Case, ...] = (
+    *(*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *FLAT),
+    *(*CROSS_CHECKS, *NETWORK, *WITNESSES, *BOOKS),
+)
 """In the order of the report."""

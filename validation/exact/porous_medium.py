@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import beta
+from scipy.special import beta, betainc
 
 from mudot.meshes.averages import average
 from mudot.meshes.cartesian import Cartesian
 
-_POINTS = 24
-"""Gauss points per axis: profiles have a kink at their front."""
+_POINTS = 8
+"""Gauss points per axis, in more than one dimension: profiles have a kink at their front."""
 
 
 def _sphere(dimension: int) -> float:
@@ -27,6 +27,22 @@ def _height(k: float, exponent: float, dimension: int) -> float:
     half = dimension / 2
     mass = _sphere(dimension) / 2 * k**-half * float(beta(half, exponent / (exponent - 1)))
     return float(mass ** (-1 / (1 / (exponent - 1) + half)))
+
+
+def _averages(mesh: Cartesian, distribution: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Cell averages on a line from a distribution function."""
+    edges = mesh.edges[0]
+    return np.diff(distribution(edges)) / np.diff(edges)
+
+
+def _line_averages(mesh: Cartesian, front: float, exponent: float) -> np.ndarray:
+    """Cell averages of (1 - (x/R)^2)_+^(1/(m-1)) of mass one: its distribution is an incomplete beta function."""
+
+    def distribution(x: np.ndarray) -> np.ndarray:
+        y = np.clip(x / front, -1.0, 1.0)
+        return np.asarray(np.sign(y) * betainc(0.5, exponent / (exponent - 1), y**2) / 2)
+
+    return _averages(mesh, distribution)
 
 
 @dataclass(frozen=True)
@@ -71,8 +87,10 @@ class Barenblatt:
         return values
 
     def averages(self, mesh: Cartesian, time: float) -> np.ndarray:
-        """Cell averages."""
-        return average(mesh, self.density(time), _POINTS if mesh.dimension == 1 else 8)
+        """Cell averages, exact on a line."""
+        if mesh.dimension == 1:
+            return _line_averages(mesh, self.front(time), self.exponent)
+        return average(mesh, self.density(time), _POINTS)
 
 
 @dataclass(frozen=True)
@@ -96,21 +114,17 @@ class ConfinedBarenblatt:
         return float((1 + (self.start**e - 1) * math.exp(-e * time)) ** (1 / e))
 
     def averages(self, mesh: Cartesian, time: float) -> np.ndarray:
-        """Cell averages; time may be infinite."""
+        """Cell averages, exact on a line; time may be infinite."""
         sigma, m = self.width(time), self.exponent
         k = (m - 1) / (2 * m)
+        if mesh.dimension == 1:
+            return _line_averages(mesh, sigma * math.sqrt(self.height / k), m)
 
         def values(*x: np.ndarray) -> np.ndarray:
             profile = np.maximum(self.height - k * sum((c / sigma) ** 2 for c in x), 0.0) ** (1 / (m - 1))
             return np.asarray(profile / sigma**self.dimension)
 
-        return average(mesh, values, _POINTS if mesh.dimension == 1 else 8)
-
-
-def _averages(mesh: Cartesian, distribution: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Cell averages on a line from a distribution function."""
-    edges = mesh.edges[0]
-    return np.diff(distribution(edges)) / np.diff(edges)
+        return average(mesh, values, _POINTS)
 
 
 @dataclass(frozen=True)
