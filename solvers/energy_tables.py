@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from mudot.meshes.averages import average
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import VARIABLES
@@ -16,6 +17,7 @@ from mudot.solvers.energies import (
     NAMED,
     DeRegularizedMMD,
     Energy,
+    FreeEnergy,
     JensenShannon,
     Kale,
     MaximumMeanDiscrepancy,
@@ -28,6 +30,7 @@ from mudot.solvers.energies import (
 from mudot.solvers.energies.neurons import ACTIVATIONS, PARAMETERS, usual_parameters
 from mudot.solvers.expressions import parse
 from mudot.solvers.ingredients import Ingredients
+from mudot.solvers.interactions import Interaction
 from mudot.solvers.messages import listed, naming
 from mudot.solvers.schema import POSITIVE, Finite, Positive, Table
 from mudot.solvers.training_data import training_data
@@ -143,7 +146,7 @@ class ShallowNetworkTable(EnergyTable):
         """The energy on its data."""
         neurons, labels = self._read(given.mesh.shape, given.folder)
         prior = PowerDivergence(1.0, given.target.values, given.target.log_values) if self.entropy else None
-        return ShallowNetwork(neurons, labels, self.entropy, prior, self._potential(given.mesh))
+        return ShallowNetwork(neurons, labels, self.entropy, prior, _potential(self.potential, given.mesh))
 
     def extra_bytes(self, cells: tuple[int, ...], folder: Path) -> float:
         """The tabulated features."""
@@ -157,15 +160,36 @@ class ShallowNetworkTable(EnergyTable):
         parameters = tuple(self.parameters or usual_parameters(len(cells), inputs.shape[1]))
         return Neurons(inputs, self.activation, parameters), labels
 
-    def _potential(self, mesh: Cartesian) -> np.ndarray | None:
-        if self.potential is None:
-            return None
-        with naming("potential: "):
-            formula = parse(self.potential, VARIABLES[: mesh.dimension])
-            values = np.asarray(formula(*mesh.coordinates) + np.zeros(mesh.shape))
-            if not np.all(np.isfinite(values)):
-                raise MudotError("expected finite values on the box")
-        return values
+
+class FreeEnergyTable(EnergyTable):
+    """name = "free-energy": internal, potential and interaction energy; [target] plays no part."""
+
+    diffusion: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        1.0, description="a finite number of at least 0"
+    )
+    exponent: Positive = Field(1.0, description=POSITIVE)
+    potential: str | None = Field(None, description="a formula in quotes, such as 'x**2/2'")
+    interaction: str | None = Field(None, description="a formula of the displacement in quotes, such as 'x**2/2'")
+
+    def build(self, given: Ingredients) -> Energy:
+        """The energy."""
+        mesh, interaction = given.mesh, None
+        if self.interaction is not None:
+            with naming("interaction: "), np.errstate(all="ignore"):
+                interaction = Interaction(parse(self.interaction, VARIABLES[: mesh.dimension]), self.interaction)
+                interaction.potential(mesh, np.zeros(mesh.shape))
+        return FreeEnergy(self.diffusion, self.exponent, _potential(self.potential, mesh), interaction)
+
+
+def _potential(text: str | None, mesh: Cartesian) -> np.ndarray | None:
+    """Cell averages of a formula."""
+    if text is None:
+        return None
+    with naming("potential: "), np.errstate(all="ignore"):
+        values = average(mesh, parse(text, VARIABLES[: mesh.dimension]))
+        if not np.all(np.isfinite(values)):
+            raise MudotError("expected finite values on the box")
+    return values
 
 
 ENERGIES: dict[str, type[EnergyTable]] = {
@@ -177,7 +201,8 @@ ENERGIES: dict[str, type[EnergyTable]] = {
     "kale": KaleTable,
     "drmmd": DrMmdTable,
     "moreau": MoreauTable,
+    "free-energy": FreeEnergyTable,
     "shallow-network": ShallowNetworkTable,
 }
-RESERVED_ENERGIES = (*("ksd", "free-energy"),)
+RESERVED_ENERGIES = ("ksd",)
 """Names that the format defines and this version does not compute."""

@@ -35,10 +35,8 @@ from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
-from mudot.solvers.methods.semidiscrete import upwind_transport
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.splitting import SymmetricSplitting
-from mudot.solvers.methods.strong_stability import StrongStability
 
 SMOOTH = (MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, ShallowNetwork, FreeEnergy)
 """Energies whose transport is solved explicitly: a kernel smooths their first variation, or the mesh is coarse enough
@@ -91,8 +89,6 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
         return LogRungeKutta(mesh, energy, geometry)
     if found <= FLAT:
         return _flat(mesh, energy, geometry, parts)
-    if isinstance(energy, FreeEnergy) and isinstance(geometry, Wasserstein):
-        return StrongStability(upwind_transport(mesh, energy, geometry.transport))
     if found == {"wasserstein", "mmd"} and isinstance(energy, PowerDivergence) and energy.power == 1:
         return _interaction_force(mesh, energy, parts)
     unknown = found - FLAT - SMOOTHED - {"wasserstein", "fisher-rao", *REACTIONS}

@@ -39,7 +39,8 @@ def test_the_table_gives_the_energy(problem_file: WriteFile, data: Path) -> None
     assert isinstance(energy, ShallowNetwork) and energy.entropy == 0.1
     assert energy.neurons.parameters == ("amplitude", "weight")
     assert energy.labels.tolist() == [0.5, 0.1, -0.3]
-    assert energy.potential == pytest.approx(0.5 * problem.mesh.coordinates[0] ** 2 + np.zeros((8, 6)))
+    # Averages over cells of width 1/2.
+    assert energy.potential == pytest.approx(0.5 * problem.mesh.coordinates[0] ** 2 + 1 / 96 + np.zeros((8, 6)))
     assert energy.prior is not None and np.array_equal(energy.prior.target, problem.target)
 
 

@@ -1,0 +1,60 @@
+"""The energy `free-energy` in problem files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mudot.meshes.errors import MudotError
+from mudot.solvers import commands, results, storage
+from mudot.solvers.energies import FreeEnergy
+from mudot.solvers.inputs import read
+from mudot.solvers.problem import build, load
+
+WriteFile = Callable[..., Path]
+
+
+def energy(keys: str) -> str:
+    return f'[energy]\nname = "free-energy"\n{keys}'
+
+
+def test_the_table_gives_the_energy(problem_file: WriteFile) -> None:
+    keys = 'diffusion = 0.5\nexponent = 2.0\npotential = "x**2/2"\ninteraction = "-log(abs(x))"'
+    problem = load(problem_file(energy=energy(keys)))
+    found = problem.energy
+    assert isinstance(found, FreeEnergy) and (found.diffusion, found.exponent) == (0.5, 2.0)
+    assert found.potential == pytest.approx(problem.mesh.centers[0] ** 2 / 2 + 0.2**2 / 24)
+    assert found.interaction is not None and found.interaction.name == "-log(abs(x))"
+    assert "exponent 2" in str(found) and "interaction" in str(found)
+
+
+@pytest.mark.parametrize("geometry", ["wasserstein", "fisher-rao", "wasserstein-fisher-rao"])
+def test_a_run_writes_a_balanced_result(problem_file: WriteFile, tmp_path: Path, geometry: str) -> None:
+    path = problem_file(
+        energy=energy('diffusion = 0.2\nexponent = 2.0\npotential = "x**2/2"'),
+        geometry=f'[geometry]\nname = "{geometry}"',
+    )
+    assert commands.run(path, tmp_path / "free.h5")
+    result: results.Result = storage.read(tmp_path / "free.h5")
+    assert np.all(np.diff(result.energy) < 0)
+    assert np.abs(result.balance).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("keys", "word"),
+    [
+        ("diffusion = -1.0", "diffusion"),
+        ("exponent = 0.0", "exponent"),
+        ('potential = "x + y"', "potential: expression"),
+        ('potential = "1/(x - x)"', "potential"),
+        ('interaction = "abs(q)"', "interaction: expression"),
+        ('interaction = "exp(exp(exp(9 + x**2)))"', "interaction"),
+    ],
+)
+def test_a_table_that_cannot_be_used_gets_one_line(problem_file: WriteFile, keys: str, word: str) -> None:
+    with pytest.raises(MudotError, match=word) as refusal:
+        build(read(problem_file(energy=energy(keys))))
+    assert "[energy]" in str(refusal.value) and "\n" not in str(refusal.value)
