@@ -18,8 +18,10 @@ from mudot.solvers.energies import (
     DeRegularizedMMD,
     Energy,
     FreeEnergy,
+    InverseSobolev,
     JensenShannon,
     Kale,
+    KernelSteinDiscrepancy,
     MaximumMeanDiscrepancy,
     Moreau,
     Neurons,
@@ -96,6 +98,26 @@ class MmdTable(EnergyTable):
     def build(self, given: Ingredients) -> Energy:
         """MMD^2/2."""
         return MaximumMeanDiscrepancy(given.kernel, given.target.values)
+
+
+class KsdTable(EnergyTable):
+    """name = "ksd"."""
+
+    uses_kernel = True
+
+    def build(self, given: Ingredients) -> Energy:
+        """KSD^2/2."""
+        return KernelSteinDiscrepancy(given.kernel, given.target.values, given.target.log_values)
+
+
+class LawgdTable(EnergyTable):
+    """name = "lawgd"."""
+
+    of_probabilities = True
+
+    def build(self, given: Ingredients) -> Energy:
+        """Half the squared H^-1 distance to the target; its Wasserstein flow is LAWGD."""
+        return InverseSobolev(given.target.values, given.target.log_values)
 
 
 class KaleTable(EnergyTable):
@@ -198,11 +220,13 @@ ENERGIES: dict[str, type[EnergyTable]] = {
     "jensen-shannon": JensenShannonTable,
     "renyi": RenyiTable,
     "mmd": MmdTable,
+    "ksd": KsdTable,
+    "lawgd": LawgdTable,
     "kale": KaleTable,
     "drmmd": DrMmdTable,
     "moreau": MoreauTable,
     "free-energy": FreeEnergyTable,
     "shallow-network": ShallowNetworkTable,
 }
-RESERVED_ENERGIES = ("ksd",)
+RESERVED_ENERGIES: tuple[str, ...] = ()
 """Names that the format defines and this version does not compute."""

@@ -72,7 +72,8 @@ class GradientFlow:
             return with_mobility(self.geometry, self.energy.mobility)
         if isinstance(self.energy, MaximumMeanDiscrepancy):
             return with_origin(with_mobility(self.geometry, Bounded()), self.energy.kernel, self.energy.target)
-        return with_mobility(self.geometry, Bounded())
+        logs = getattr(self.energy, "log_target", None)
+        return with_mobility(self.geometry, Bounded(None if logs is None else scharfetter_gummel(self.mesh, logs)))
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
         """The same flow with its data on another device."""

@@ -11,10 +11,12 @@ from mudot.solvers.energies.divergences import (
 )
 from mudot.solvers.energies.free import FreeEnergy
 from mudot.solvers.energies.information import JensenShannon, Renyi
+from mudot.solvers.energies.inverse_sobolev import InverseSobolev
 from mudot.solvers.energies.network import ShallowNetwork
 from mudot.solvers.energies.neurons import Neurons
 from mudot.solvers.energies.protocol import Energy, Pointwise
 from mudot.solvers.energies.regularized import DeRegularizedMMD, Kale, Moreau
+from mudot.solvers.energies.stein_discrepancy import KernelSteinDiscrepancy
 
 __all__ = [
     "NAMED",
@@ -22,8 +24,10 @@ __all__ = [
     "Energy",
     "FreeEnergy",
     "Hellinger",
+    "InverseSobolev",
     "JensenShannon",
     "Kale",
+    "KernelSteinDiscrepancy",
     "KullbackLeibler",
     "MaximumMeanDiscrepancy",
     "Moreau",

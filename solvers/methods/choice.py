@@ -11,6 +11,8 @@ from mudot.solvers.energies import (
     DeRegularizedMMD,
     Energy,
     FreeEnergy,
+    InverseSobolev,
+    KernelSteinDiscrepancy,
     MaximumMeanDiscrepancy,
     Moreau,
     Pointwise,
@@ -38,7 +40,10 @@ from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.splitting import SymmetricSplitting
 
-SMOOTH = (MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, ShallowNetwork, FreeEnergy)
+SMOOTH = (
+    *(MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, KernelSteinDiscrepancy, InverseSobolev),
+    *(ShallowNetwork, FreeEnergy),
+)
 """Energies whose transport is solved explicitly: a kernel smooths their first variation, or the mesh is coarse enough
 for the diffusion that they contain."""
 FLAT = frozenset({"flat-fisher-rao", "flat-wasserstein", "mmd", "de-stein"})

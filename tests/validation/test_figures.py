@@ -96,9 +96,7 @@ RUNS = {
     "geometric times": lambda: to_bump(LINE, [0.0, 1e-3, 1e-2, 0.1, 1.0]),
     "circle": lambda: to_bump(CIRCLE, list(np.linspace(0, 4, 21)), Wasserstein()),
     "single frame": lambda: to_bump(LINE, [0.0]),
-    "equilibrium": lambda: recorded(
-        KullbackLeibler(bump(LINE, 1.0, 0.0)), WFR, LINE, bump(LINE, 1.0, 0.0), [0.0, 1.0]
-    ),
+    "equilibrium": lambda: recorded(KullbackLeibler(bump(LINE, 1.0, 0.0)), WFR, LINE, bump(LINE, 1.0, 0.0), [0.0, 1.0]),
     "zeros stay": lambda: recorded(chi_squared(bump(LINE, 1.0, 0.0)), FisherRao(), LINE, GAP, [0.0, 0.5, 1.0]),
     "infinite energy": lambda: recorded(
         ReverseKullbackLeibler(bump(LINE, 1.0, 0.0)), FisherRao(), LINE, GAP, [0.0, 0.5, 1.0]
@@ -306,9 +304,7 @@ def test_ledger_of_one_part_has_three_panels_and_the_deviation_of_a_conserved_ma
 
 def test_first_energy_is_that_of_the_start_even_where_the_first_output_is_later() -> None:
     whole, late = to_bump(LINE, [0.0, 0.3]), to_bump(LINE, [0.3, 1.0])
-    assert first_energy(late) == pytest.approx(whole.energy[0], rel=1e-12) and late.energy[0] < 0.9 * first_energy(
-        late
-    )
+    assert first_energy(late) == pytest.approx(whole.energy[0], rel=1e-12) and late.energy[0] < 0.9 * first_energy(late)
 
 
 @pytest.mark.parametrize(("name", "why"), [("infinite energy", "not finite"), ("equilibrium", "0")])
