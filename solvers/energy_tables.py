@@ -228,5 +228,3 @@ ENERGIES: dict[str, type[EnergyTable]] = {
     "free-energy": FreeEnergyTable,
     "shallow-network": ShallowNetworkTable,
 }
-RESERVED_ENERGIES: tuple[str, ...] = ()
-"""Names that the format defines and this version does not compute."""

@@ -294,5 +294,3 @@ GEOMETRIES: dict[str, type[GeometryTable]] = {
     "local-regression-fisher-rao": LocalRegressionFisherRaoTable,
     "local-regression-wasserstein": LocalRegressionWassersteinTable,
 }
-RESERVED_GEOMETRIES: tuple[str, ...] = ()
-"""Names that the format defines and this version does not compute."""

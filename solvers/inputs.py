@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from mudot.meshes.errors import MudotError
 from mudot.solvers.densities import check_form
-from mudot.solvers.energy_tables import ENERGIES, RESERVED_ENERGIES, EnergyTable, RenyiTable
-from mudot.solvers.geometry_tables import GEOMETRIES, RESERVED_GEOMETRIES, GeometryTable
+from mudot.solvers.energy_tables import ENERGIES, EnergyTable, RenyiTable
+from mudot.solvers.geometry_tables import GEOMETRIES, GeometryTable
 from mudot.solvers.kernel_tables import KERNELS, KernelTable
 from mudot.solvers.messages import listed, naming, quoted, suggestion
 from mudot.solvers.schema import MOST_OUTPUTS, DensityTable, MeshTable, Mixture, Table, TimeTable
@@ -92,8 +92,8 @@ def _inputs(path: Path, text: str, content: Mapping[str, Any]) -> Inputs:
     for place, table in (("[target] ", target), ("[initial] ", initial)):
         with naming(place):
             check_form(table, len(mesh.cells))
-    energy = _named("[energy]", _without_kernel(content["energy"]), ENERGIES, RESERVED_ENERGIES)
-    geometry = _named("[geometry]", _without_kernel(content["geometry"]), GEOMETRIES, RESERVED_GEOMETRIES)
+    energy = _named("[energy]", _without_kernel(content["energy"]), ENERGIES)
+    geometry = _named("[geometry]", _without_kernel(content["geometry"]), GEOMETRIES)
     _check_pair(energy, geometry)
     _check_masses(energy, target, initial)
     kernels = [_kernel(f"[{name}", table, content) for name, table in (("energy", energy), ("geometry", geometry))]
@@ -120,7 +120,7 @@ def _reaction_kernel(geometry: GeometryTable, content: Mapping[str, Any]) -> Ker
         return None
     if not geometry.two_kernels:
         raise MudotError("[geometry.reaction_kernel]: this geometry has no second kernel; remove the table")
-    return _named("[geometry.reaction_kernel]", own, KERNELS, ())
+    return _named("[geometry.reaction_kernel]", own, KERNELS)
 
 
 def _kernel(place: str, table: Table, content: Mapping[str, Any]) -> KernelTable | None:
@@ -131,12 +131,12 @@ def _kernel(place: str, table: Table, content: Mapping[str, Any]) -> KernelTable
             raise MudotError(f"{place}.kernel]: this {place[1:]} uses no kernel; remove the table")
         return None
     if own is not None:
-        return _named(f"{place}.kernel]", own, KERNELS, ())
+        return _named(f"{place}.kernel]", own, KERNELS)
     if "kernel" not in content:
         raise MudotError(
             f"[kernel]: missing table; this {place[1:]} uses a kernel, expected name = one of {listed(KERNELS)}"
         )
-    return _named("[kernel]", content["kernel"], KERNELS, ())
+    return _named("[kernel]", content["kernel"], KERNELS)
 
 
 def _check_tables(content: Mapping[str, Any]) -> None:
@@ -178,7 +178,7 @@ def _sentence(model: type[Table], kind: str, location: tuple[int | str, ...], va
     return f"{key}{entry}: got {quoted(value)}; expected {expected}{near}"
 
 
-def _named(place: str, content: object, available: Mapping[str, type[T]], reserved: tuple[str, ...]) -> T:
+def _named(place: str, content: object, available: Mapping[str, type[T]]) -> T:
     """The table of an energy or geometry, whose name decides which keys it has."""
     if not isinstance(content, dict):
         raise MudotError(f"{place}: got {quoted(content)}; expected a table of keys and values")
@@ -190,10 +190,8 @@ def _named(place: str, content: object, available: Mapping[str, type[T]], reserv
     name = content["name"]
     if not isinstance(name, str):
         raise MudotError(f"{place} name: got {quoted(name)}; expected one of {listed(available)} in quotes")
-    if name in reserved:
-        raise MudotError(f"{place} name: '{name}' is not available in this version; available: {listed(available)}")
     if name not in available:
-        near = suggestion(name, [*available, *reserved])
+        near = suggestion(name, available)
         raise MudotError(f"{place} name: unknown name {quoted(name)}; expected one of {listed(available)}{near}")
     return _table(available[name], place, content)
 

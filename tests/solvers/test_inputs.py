@@ -154,7 +154,6 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("energy-number", {"energy": "[energy]\nname = 1"}, ("[energy] name", "got 1")),
     ("energy-unknown", {"energy": '[energy]\nname = "helinger"'}, ("[energy] name", "did you mean 'hellinger'")),
     ("energy-case", {"energy": '[energy]\nname = "KL"'}, ("[energy] name", "'KL'", "did you mean 'kl'")),
-    ("energy-reserved", {"energy": '[energy]\nname = "free-energy"'}, ("[energy] name", "not available", "chi2")),
     ("energy-extra-key", {"energy": '[energy]\nname = "kl"\np = 2'}, ("[energy] p", "unknown key")),
     ("power-without-p", {"energy": '[energy]\nname = "power"'}, ("[energy] p", "missing")),
     ("power-nan", {"energy": '[energy]\nname = "power"\np = nan'}, ("[energy] p", "nan", "finite")),
