@@ -4,6 +4,7 @@ from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.identities import IDENTITIES
+from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
 from mudot.validation.cases.limits import LIMITS
 from mudot.validation.cases.network import NETWORK
@@ -15,7 +16,7 @@ from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
 CASES: tuple[Case, ...] = (
-    *(*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *FLAT, *IDENTITIES, *LIMITS),
+    *(*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *KERNEL_EXACT, *FLAT, *IDENTITIES, *LIMITS),
     *(*CROSS_CHECKS, *NETWORK, *WITNESSES, *BOOKS),
 )
 """In the order of the report."""
