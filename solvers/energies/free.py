@@ -59,13 +59,13 @@ class FreeEnergy:
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """F(mu)."""
-        total = self._outer(mesh, density, 0.5)
+        total = self.outer(mesh, density, 0.5)
         return self.diffusion * integrate(mesh, self._internal(density)) + integrate(mesh, density * total)
 
     def first_variation(self, mesh: Cartesian, density: Array) -> Array:
         """D U_m'(mu) + V + W * mu; -inf at zero density for m <= 1."""
         xp, m = array_module(density), self.exponent
-        xi = self._outer(mesh, density, 1.0)
+        xi = self.outer(mesh, density, 1.0)
         if not self.diffusion:
             return xi
         if m > 1:
@@ -86,7 +86,7 @@ class FreeEnergy:
             return density * xp.log(xp.where(density > 0, density, 1.0))
         return density**m / (m - 1)
 
-    def _outer(self, mesh: Cartesian, density: Array, share: float) -> Array:
+    def outer(self, mesh: Cartesian, density: Array, share: float) -> Array:
         """V + share W * mu."""
         total = array_module(density).zeros_like(density)
         if self.potential is not None:
