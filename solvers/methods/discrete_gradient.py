@@ -175,8 +175,11 @@ class DiscreteGradient:
                 new = before + now.update
                 return (new if float(new.min()) > 0 else now.after), now.dissipated
             best = min(best, now.size)
-            change = scipy.sparse.linalg.spsolve(self._jacobian(before, now, tau), -now.residual)
-            change = change.reshape(self.mesh.shape)
+            try:
+                factors = scipy.sparse.linalg.splu(self._jacobian(before, now, tau))
+            except RuntimeError:  # singular
+                return None
+            change = factors.solve(-now.residual).reshape(self.mesh.shape)
             # Far out in a tail the first changes are huge: every cell is held back by itself.
             share = 1.0 if np.all(np.isfinite(change)) else 0.0
             change = np.clip(change, -_FARTHEST, _FARTHEST)

@@ -45,7 +45,7 @@ def energy_on(mesh: Cartesian, exponent: float, attraction: bool) -> FreeEnergy:
     return FreeEnergy(0.4, exponent, potential, interaction)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     spread=st.floats(0, 300),
