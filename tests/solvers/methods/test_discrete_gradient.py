@@ -115,12 +115,15 @@ def test_vacuum_is_filled_a_little_and_drained_never_in_a_well() -> None:
     assert progress.unrelaxed < 1e-12 and np.abs(end - end[::-1]).max() < 1e-10
 
 
-def test_it_is_a_method_like_any_other() -> None:
-    method = DiscreteGradient(LINE, FreeEnergy(1.0, 2.0), step=0.01)
+def test_it_is_a_method_like_any_other_with_errors_below_the_tolerance() -> None:
+    method = DiscreteGradient(LINE, FreeEnergy(1.0, 2.0))
     start = np.exp(-(LINE.centers[0] ** 2))
-    first, second = method.trace(start, [0.05, 0.1], 0.01, 1e-3)
-    assert "\n" not in method.description and first.density.shape == LINE.shape
-    assert second.density == pytest.approx(method.march(start, 0.1, 10)[0], rel=1e-9)
+    exact, size = method.march(start, 0.1, 400)[0], norm(LINE, start)
+    for rtol in (1e-3, 1e-5):
+        first, second = method.trace(start, [0.05, 0.1], 0.01, rtol)
+        assert norm(LINE, second.density - exact) < rtol * size
+        assert first.density.shape == LINE.shape and second.step > 0
     short = 1e-6
     change = (method.march(start, short, 1)[0] - start) / short
     assert change == pytest.approx(method.rate(start), rel=1e-3, abs=1e-4)
+    assert "\n" not in method.description
