@@ -36,6 +36,8 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
     demand.check()
     problem = build(inputs)
     flow = problem.flow()
+    if problem.integrator != "automatic":
+        flow.on(library)  # refuses a device that the integrator does not know, before anything is written
     print(f"  mesh      {problem.mesh!r}\n  flow      {_in_words(problem)}")
     print(f"  method    {flow.method.description}", flush=True)
     restart = None

@@ -19,7 +19,8 @@ from mudot.solvers.geometries import Geometry
 from mudot.solvers.geometries.dress import with_flux, with_mobility, with_origin
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.choice import method_for
+from mudot.solvers.methods.choice import Integrator, discrete_gradient, method_for
+from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.mobilities import Bounded
@@ -33,6 +34,7 @@ Observer = Callable[[float], None]
 class GradientFlow:
     """The gradient system (mesh, F, R) and the method that solves its flow.
 
+    integrator: 'automatic', or 'discrete-gradient' for implicit steps of free energies with an exact energy balance
     vacuum: 'fills' or 'stays', what happens where the density is zero under Fisher-Rao flows of phi_p, 0 < p < 1
     Raises MudotError where energy, geometry and mesh do not go together.
 
@@ -47,6 +49,7 @@ class GradientFlow:
     energy: Energy
     geometry: Geometry
     vacuum: Vacuum = "fills"
+    integrator: Integrator = "automatic"
 
     def __post_init__(self) -> None:
         if isinstance(self.energy, PowerDivergence) and tuple(self.energy.target.shape) != self.mesh.shape:
@@ -56,6 +59,8 @@ class GradientFlow:
     @cached_property
     def method(self) -> Method:
         """The time-stepping method of choice."""
+        if self.integrator == "discrete-gradient":
+            return discrete_gradient(self.mesh, self.energy, self.geometry)
         # Exact methods for divergences bring the flux with them.
         known = isinstance(self.energy, PowerDivergence)
         return method_for(self.mesh, self.energy, self.geometry if known else self.discrete_geometry, self.vacuum)
@@ -66,6 +71,9 @@ class GradientFlow:
         flow is exactly the gradient flow of this geometry; a mobility for its velocities; the origin of its forces."""
         if not {"wasserstein", "mmd"} & set(self.geometry.parts):
             return self.geometry
+        if self.integrator == "discrete-gradient":
+            assert isinstance(self.method, DiscreteGradient)
+            return with_mobility(self.geometry, self.method.mobility)
         if isinstance(self.energy, PowerDivergence):
             return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
         if isinstance(self.energy, ShallowNetwork | FreeEnergy):
@@ -76,7 +84,9 @@ class GradientFlow:
         return with_mobility(self.geometry, Bounded(None if logs is None else scharfetter_gummel(self.mesh, logs)))
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
-        """The same flow with its data on another device."""
+        """The same flow with its data on another device. Raises MudotError for an integrator of the host alone."""
+        if self.integrator == "discrete-gradient" and library.name != "numpy":
+            raise MudotError(f"integrator: 'discrete-gradient' runs on the cpu, not on {library.device}")
         return replace(self, energy=self.energy.on(library), geometry=self.geometry.on(library))
 
     def rate(self, density: Array) -> Array:

@@ -19,6 +19,7 @@ from mudot.solvers.ingredients import Ingredients
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.kernel_tables import kernel_of
 from mudot.solvers.messages import naming
+from mudot.solvers.methods.choice import Integrator
 from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.schema import DensityTable
 
@@ -39,6 +40,7 @@ class Problem:
     vacuum:     what zero density does under phi_p, 0 < p < 1: 'fills' or 'stays' (see `PowerReaction`)
     times:      output times, increasing
     rtol:       relative tolerance of the time integration
+    integrator: 'automatic', or the integrator that is asked for
     """
 
     path: Path
@@ -53,11 +55,12 @@ class Problem:
     vacuum: Vacuum
     times: tuple[float, ...]
     rtol: float
+    integrator: Integrator = "automatic"
 
     def flow(self) -> GradientFlow:
         """The gradient flow. Raises MudotError for a pair of energy and geometry that makes none."""
         with naming(f"{self.path}: [geometry] name: "):
-            return GradientFlow(self.mesh, self.energy, self.geometry, self.vacuum)
+            return GradientFlow(self.mesh, self.energy, self.geometry, self.vacuum, self.integrator)
 
 
 def load(path: str | Path) -> Problem:
@@ -99,6 +102,7 @@ def build(inputs: Inputs) -> Problem:
         vacuum=inputs.geometry.vacuum if isinstance(inputs.geometry, FisherRaoTable) else "fills",
         times=inputs.time.times(),
         rtol=inputs.time.rtol,
+        integrator=inputs.time.method,
     )
 
 

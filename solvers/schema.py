@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mudot.meshes.boundaries import Boundary
 from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.methods.choice import Integrator
 
 MOST_OUTPUTS = 1_000_000
 """Output times that a file may ask for."""
@@ -84,6 +85,7 @@ class TimeTable(Table):
         description=f"a list of increasing times from 0 to stop, or an integer from 2 to {MOST_OUTPUTS}"
     )
     rtol: Annotated[float, Field(gt=0, le=0.1)] = Field(description="a number above 0 and at most 0.1")
+    method: Integrator = Field("automatic", description="'automatic' or 'discrete-gradient'")
 
     def times(self) -> tuple[float, ...]:
         """The output times."""

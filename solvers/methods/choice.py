@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mudot.meshes.arrays import array_module
 from mudot.meshes.cartesian import Cartesian
@@ -32,6 +33,7 @@ from mudot.solvers.geometries import (
 )
 from mudot.solvers.messages import listed
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
+from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
@@ -40,6 +42,8 @@ from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.splitting import SymmetricSplitting
 
+Integrator = Literal["automatic", "discrete-gradient"]
+"""What a user may ask for instead of the method of choice."""
 SMOOTH = (
     *(MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, KernelSteinDiscrepancy, InverseSobolev),
     *(ShallowNetwork, FreeEnergy),
@@ -104,6 +108,22 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     ):
         raise MudotError(_no_transport(energy))
     return ConservativeRungeKutta(mesh, energy, geometry)
+
+
+def discrete_gradient(mesh: Cartesian, energy: Energy, geometry: Geometry) -> DiscreteGradient:
+    """Implicit steps with an exact energy balance for Wasserstein flows of free energies, with a Fisher-Rao reaction or
+    without. Raises MudotError for other flows."""
+    parts = terms(geometry)
+    transport = [p.geometry.transport for p in parts if isinstance(p.geometry, Wasserstein)]
+    reactions = [p for p in parts if isinstance(p.geometry, FisherRao)]
+    if not isinstance(energy, FreeEnergy) or len(transport) != 1 or len(reactions) + 1 != len(parts):
+        raise MudotError(
+            f"method 'discrete-gradient': expected the energy 'free-energy' in the geometry 'wasserstein' or "
+            f"'wasserstein-fisher-rao', got {energy.name} by {geometry}"
+        )
+    _check(energy, geometry, parts)
+    weight = sum(_weight(p.geometry) for p in reactions)
+    return DiscreteGradient(mesh, energy, transport[0], weight, any(p.spherical for p in reactions))
 
 
 def _check(energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> None:

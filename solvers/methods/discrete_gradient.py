@@ -104,6 +104,12 @@ class DiscreteGradient:
         moved = divergence(self.mesh, self._mobility(*across(self.mesh, positive), slope) * slope)
         return moved - self.reaction * positive * self._centred(positive, xi) if self.reaction else moved
 
+    def mobility(self, mesh: Cartesian, density: Array) -> Array:
+        """The density on the faces of the semidiscrete flow, shape (faces,), without the weight."""
+        positive = np.maximum(density, np.finfo(float).tiny)
+        slope = gradient(mesh, self.energy.first_variation(mesh, positive))
+        return self._mobility(*across(mesh, positive), slope) / self.transport
+
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
         """One after the other."""
         return by_steps(self, density, durations, step, rtol)

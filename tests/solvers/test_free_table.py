@@ -58,3 +58,25 @@ def test_a_table_that_cannot_be_used_gets_one_line(problem_file: WriteFile, keys
     with pytest.raises(MudotError, match=word) as refusal:
         build(read(problem_file(energy=energy(keys))))
     assert "[energy]" in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("geometry", ["wasserstein", "wasserstein-fisher-rao"])
+def test_the_discrete_gradient_can_be_asked_for(problem_file: WriteFile, tmp_path: Path, geometry: str) -> None:
+    tables = {
+        "energy": energy('diffusion = 0.2\nexponent = 2.0\npotential = "x**2/2"'),
+        "geometry": f'[geometry]\nname = "{geometry}"',
+        "time": '[time]\nstop = 0.5\noutputs = 3\nrtol = 1e-4\nmethod = "discrete-gradient"',
+    }
+    problem = load(problem_file(**tables))
+    assert "discrete gradient" in problem.flow().method.description
+    assert commands.run(problem_file(**tables), tmp_path / "free.h5")
+    result = storage.read(tmp_path / "free.h5")
+    assert np.all(np.diff(result.energy) < 0) and np.abs(result.balance).max() < 1e-4
+
+
+def test_the_discrete_gradient_is_refused_for_other_flows(problem_file: WriteFile) -> None:
+    time = '[time]\nstop = 1.0\noutputs = 2\nrtol = 1e-4\nmethod = "{}"'
+    with pytest.raises(MudotError, match="free-energy"):
+        load(problem_file(time=time.format("discrete-gradient"))).flow()
+    with pytest.raises(MudotError, match="'automatic' or 'discrete-gradient'"):
+        load(problem_file(time=time.format("discrete")))
