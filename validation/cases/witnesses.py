@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
-from mudot.meshes.averages import average
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.energies import Energy, KullbackLeibler
+from mudot.solvers.energies import Energy, KernelSteinDiscrepancy, KullbackLeibler, MaximumMeanDiscrepancy
 from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.geometries import (
+    DeKernelizedFisherRao,
     FisherRao,
     Geometry,
     KernelApproximateWasserstein,
@@ -20,85 +22,110 @@ from mudot.solvers.geometries import (
     Wasserstein,
 )
 from mudot.solvers.kernels.functions import GaussianKernel
+from mudot.validation.cases.clouds import Reference, on_mesh, reference
+from mudot.validation.convergence import fitted_power
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
-from mudot.validation.particles.kernels import mmd_squared
 from mudot.validation.particles.samplers import (
     BirthDeathLangevin,
+    InteractionForceTransport,
     Langevin,
+    MaximumMeanDiscrepancyFlow,
+    Particles,
     RegularizedStein,
     Sampler,
+    SteinDiscrepancyDescent,
     SteinVariational,
     run,
     uniform,
 )
-from mudot.validation.particles.targets import Mixture, mixture
+from mudot.validation.particles.targets import mixture
 
 TARGET = mixture([0.4, 0.6], [[-1.2], [1.0]], [[[0.4]], [[0.5]]])
 START = mixture([1.0], [[0.3]], [[[1.2]]])
 BANDWIDTH = 0.6
 RIDGE = 0.1
+NOISE = 0.8
 TIME = 1.0
 
 
 @dataclass(frozen=True)
 class Witness:
-    """A particle method and the geometry of its limit; tau: step, with an error below the noise of most particles."""
+    """A particle method and its limit; tau: step, with an error below the noise of most particles.
+
+    energy: from cell averages of the target
+    """
 
     name: str
     sampler: Sampler
+    energy: Callable[[np.ndarray], Energy]
     geometry: Geometry
     tau: float
 
+    def limit(self, mesh: Cartesian) -> Reference:
+        """The Eulerian solution at the end."""
+        flow = GradientFlow(mesh, self.energy(on_mesh(mesh, TARGET)), self.geometry)
+        solution = solve(flow, on_mesh(mesh, START), [0.0, TIME], rtol=1e-6)
+        return reference(mesh, solution.density[-1], BANDWIDTH)
+
 
 def witnesses() -> list[Witness]:
-    """The methods."""
-    kernel = GaussianKernel(BANDWIDTH)
+    """The methods. Between equal masses the IFT flow of MMD^2/2 keeps the mass: it is the spherical one.
+
+    Noise that is drawn anew in every step does not diffuse as steps shrink. It averages the gradient,
+    E k(x + b u, y) = h/sqrt(h^2 + b^2) exp(-|x - y|^2/(2 (h^2 + b^2))): a wider kernel and another unit of time.
+    """
+    kernel, wide = GaussianKernel(BANDWIDTH), math.hypot(BANDWIDTH, NOISE)
+
+    def mmd(bandwidth: float) -> Callable[[np.ndarray], Energy]:
+        return lambda pi: MaximumMeanDiscrepancy(GaussianKernel(bandwidth), pi)
+
     return [
-        Witness("Langevin", Langevin(TARGET), Wasserstein(), 0.01),
-        Witness("birth-death Langevin", BirthDeathLangevin(TARGET, 0.15), Wasserstein() + Spherical(FisherRao()), 0.01),
-        Witness("SVGD", SteinVariational(TARGET, BANDWIDTH), Stein(kernel), 0.05),
+        Witness("Langevin", Langevin(TARGET), KullbackLeibler, Wasserstein(), 0.01),
+        Witness(
+            "birth-death Langevin",
+            BirthDeathLangevin(TARGET, 0.15),
+            KullbackLeibler,
+            Wasserstein() + Spherical(FisherRao()),
+            0.01,
+        ),
+        Witness("SVGD", SteinVariational(TARGET, BANDWIDTH), KullbackLeibler, Stein(kernel), 0.05),
         Witness(
             "ridge SVGD",
             RegularizedStein(TARGET, BANDWIDTH, RIDGE),
+            KullbackLeibler,
             KernelApproximateWasserstein(kernel, RIDGE),
+            0.05,
+        ),
+        Witness("MMD flow", MaximumMeanDiscrepancyFlow(TARGET, BANDWIDTH), mmd(BANDWIDTH), Wasserstein(), 0.05),
+        Witness(
+            "MMD flow, noise",
+            MaximumMeanDiscrepancyFlow(TARGET, BANDWIDTH, NOISE),
+            mmd(wide),
+            (BANDWIDTH / wide) * Wasserstein(),
+            0.05,
+        ),
+        Witness(
+            "IFT",
+            InteractionForceTransport(TARGET, BANDWIDTH, 60),
+            mmd(BANDWIDTH),
+            Wasserstein() + DeKernelizedFisherRao(kernel),
+            0.05,
+        ),
+        Witness(
+            "IFT, old measure kept in place",
+            InteractionForceTransport(TARGET, BANDWIDTH, 60, "previous"),
+            mmd(BANDWIDTH),
+            DeKernelizedFisherRao(kernel),
+            0.05,
+        ),
+        Witness(
+            "KSD descent",
+            SteinDiscrepancyDescent(TARGET, BANDWIDTH),
+            lambda pi: KernelSteinDiscrepancy(kernel, pi),
+            Wasserstein(),
             0.02,
         ),
     ]
-
-
-def on_mesh(mesh: Cartesian, measure: Mixture) -> np.ndarray:
-    """Cell averages of a mixture."""
-
-    def density(*coordinates: np.ndarray) -> np.ndarray:
-        grid = np.broadcast_arrays(*coordinates)
-        points = np.stack([axis.reshape(-1) for axis in grid], axis=1)
-        return np.asarray(np.exp(measure.log_density(points)).reshape(grid[0].shape))
-
-    return np.asarray(average(mesh, density))
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """The Eulerian solution at one time as point masses: cell centres, shape (cells, d), and masses, shape (cells,)."""
-
-    points: np.ndarray
-    masses: np.ndarray
-
-    def distance(self, positions: np.ndarray, weights: np.ndarray) -> float:
-        """MMD^2 to particles, with the kernel of the study."""
-        return mmd_squared(positions, weights, self.points, self.masses, BANDWIDTH)
-
-    @property
-    def floor(self) -> float:
-        """n times the expected MMD^2 of n independent draws: 1 - int int k dmu dmu."""
-        return 1.0 - mmd_squared(self.points, self.masses, self.points[:1], np.zeros(1), BANDWIDTH)
-
-
-def reference(geometry: Geometry, energy: Energy, mesh: Cartesian, start: np.ndarray) -> Reference:
-    """The Eulerian solution at the end."""
-    density = solve(GradientFlow(mesh, energy, geometry), start, [0.0, TIME], rtol=1e-6).density[-1]
-    points = np.stack([c.reshape(-1) for c in np.broadcast_arrays(*mesh.coordinates)], axis=1)
-    return Reference(points, (density * mesh.volumes).reshape(-1))
 
 
 def _in_number(quick: bool) -> Outcome:
@@ -106,13 +133,12 @@ def _in_number(quick: bool) -> Outcome:
     counts = [32, 64, 128] if quick else [32, 64, 128, 256, 512]
     seeds = 24 if quick else 32
     mesh = Cartesian(160 if quick else 320, -6.0, 6.0)
-    energy, begin = KullbackLeibler(on_mesh(mesh, TARGET)), on_mesh(mesh, START)
     outcome, rows, series = Outcome(), [], []
     for witness in witnesses():
-        truth = reference(witness.geometry, energy, mesh, begin)
+        truth = witness.limit(mesh)
         squares = np.array([[_one(witness, truth, n, seed) for seed in range(seeds)] for n in counts])
         means = squares.mean(axis=1)
-        slope, error = _slope(counts, squares)
+        slope, error = fitted_power(counts, squares)
         expected = [math.sqrt(truth.floor / n) for n in counts]
         rows += [
             (witness.name, n, math.sqrt(m), e, math.sqrt(m) / e)
@@ -135,13 +161,101 @@ def _one(witness: Witness, truth: Reference, count: int, seed: int) -> float:
     return truth.distance(end.positions, end.weights)
 
 
-def _slope(counts: list[int], squares: np.ndarray) -> tuple[float, float]:
-    """Power of n of the root mean square, and its standard error from the spread over seeds."""
-    x = np.log(counts) - np.log(counts).mean()
-    y = np.log(squares.mean(axis=1)) / 2
-    noise = squares.std(axis=1, ddof=1) / squares.mean(axis=1) / math.sqrt(squares.shape[1]) / 2
-    total = float((x**2).sum())
-    return float((x * y).sum() / total), float(math.sqrt(((x * noise) ** 2).sum()) / total)
+def _in_step(quick: bool) -> Outcome:
+    """Distance to the Eulerian flow against the step. Weighted particles on a lattice integrate smooth functions to
+    round-off, so that nothing but the step is left."""
+    count, taus = (160, [0.1, 0.05, 0.025]) if quick else (240, [0.1, 0.05, 0.025, 0.0125])
+    mesh = Cartesian(640, -6.0, 6.0)
+    lattice = np.linspace(-5.2, 5.8, count)[:, None]
+    density = np.exp(START.log_density(lattice))
+    start = Particles(lattice, density / density.sum())
+    outcome, series = Outcome(), []
+    rows: list[tuple[str | int | float, ...]] = []
+    for witness in witnesses():
+        if witness.name not in _WITHOUT_NOISE:
+            continue
+        truth, shrink = witness.limit(mesh), _WITHOUT_NOISE[witness.name]
+        steps = [shrink * tau for tau in taus]
+        errors = [_error(witness, truth, start, tau) for tau in steps]
+        power = float(np.polyfit(np.log(steps[-3:]), np.log(errors[-3:]), 1)[0])
+        outcome.checks.append(Check(f"{witness.name}: power of the step", power, 0.1, "within", 1.0))
+        rows.append((witness.name, *(f"{e:.3e} ({tau:g})" for e, tau in zip(errors, steps, strict=True)), power))
+        series.append(Series(witness.name, [1 / tau for tau in steps], errors, slope=-1.0))
+    columns = ("method", *("MMD (step)" for _ in taus), "power of the step")
+    outcome.tables.append(
+        Table(f"Distance to the Eulerian flow, {count} particles, t = {TIME:g}", columns, tuple(rows))
+    )
+    outcome.plots.append(Plot("error of the step", "steps per unit of time", "MMD", tuple(series), True, True))
+    _weak_error(quick, outcome)
+    return outcome
+
+
+_WITHOUT_NOISE = {
+    "SVGD": 1.0,
+    "ridge SVGD": 0.5,
+    "MMD flow": 1.0,
+    "IFT": 0.5,
+    "IFT, old measure kept in place": 0.5,
+    "KSD descent": 0.1,
+}
+"""Methods without randomness after the start, and how much their steps are smaller."""
+
+
+def _error(witness: Witness, truth: Reference, start: Particles, tau: float) -> float:
+    end = run(witness.sampler, start, [TIME], tau, np.random.default_rng(0))[0]
+    return math.sqrt(truth.distance(end.positions, end.weights))
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """Normal numbers for a step as long as `fold` shortest ones: one Brownian path for all steps."""
+
+    source: np.random.Generator
+    fold: int
+
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The sum of the next increments, of variance one."""
+        return np.asarray(self.source.standard_normal((self.fold, *shape)).sum(axis=0) / math.sqrt(self.fold))
+
+
+def _weak_error(quick: bool, outcome: Outcome) -> None:
+    """Unadjusted Langevin: differences of the second moment between steps on one path, which hardly fluctuate, and
+    the extrapolated moment against the Eulerian one."""
+    batches, count, tau = 8, 6_000 if quick else 50_000, 0.0125
+    langevin = witnesses()[0]
+    found = np.array(
+        [[_moment(langevin, count, tau * fold, fold, seed) for fold in (4, 2, 1)] for seed in range(batches)]
+    )
+    gaps = found[:, :2] - found[:, 1:]
+    limit = 2 * found[:, 2] - found[:, 1] - langevin.limit(Cartesian(640, -6.0, 6.0)).moment(2)
+    mean, spread = gaps.mean(axis=0), gaps.std(axis=0, ddof=1) / math.sqrt(batches)
+    power = math.log2(mean[0] / mean[1])
+    error = float(np.hypot(*(spread / mean))) / math.log(2)
+    outcome.checks.append(
+        Check("Langevin, second moment: power of the step, 0.1 and two errors", power, 0.1 + 2 * error, "within", 1.0)
+    )
+    outcome.checks.append(Check("Langevin: standard error of the power", error, 0.1 if quick else 0.05))
+    noise = float(limit.std(ddof=1)) / math.sqrt(batches)
+    outcome.checks.append(
+        Check(
+            "Langevin, extrapolated second moment - Eulerian one, three standard errors",
+            float(limit.mean()),
+            3 * noise,
+            "within",
+        )
+    )
+    rows = [(f"step {4 * tau:g} - step {2 * tau:g}", float(mean[0]), float(spread[0]))]
+    rows += [(f"step {2 * tau:g} - step {tau:g}", float(mean[1]), float(spread[1]))]
+    rows += [("extrapolated - Eulerian", float(limit.mean()), noise)]
+    columns = ("second moment", "difference", "standard error")
+    outcome.tables.append(Table(f"Unadjusted Langevin, {batches} batches of {count}", columns, tuple(rows)))
+
+
+def _moment(langevin: Witness, count: int, tau: float, fold: int, seed: int) -> float:
+    rng = np.random.default_rng([seed, 7])
+    start = uniform(START.sample(count, rng))
+    shared = cast(np.random.Generator, _Shared(rng, fold))
+    return float((run(langevin.sampler, start, [TIME], tau, shared)[0].positions ** 2).mean())
 
 
 WITNESSES = (
@@ -152,5 +266,13 @@ WITNESSES = (
         "law of large numbers; the methods as published, see `validation/particles/samplers.py`",
         "0.4 N(-1.2, 0.4) + 0.6 N(1, 0.5) from N(0.3, 1.2), t = 1, MMD with a Gaussian kernel of bandwidth 0.6",
         _in_number,
+    ),
+    Case(
+        "particles-in-step",
+        "Particle methods converge to the Eulerian flows as their step shrinks",
+        "The error of an explicit step is of first order in the step, in law also that of Langevin.",
+        "explicit Euler steps; Talay and Tubaro 1990 for Langevin; Gladin, Dvurechensky, Mielke and Zhu 2024 for IFT",
+        "the same measures; weighted particles on a lattice, for Langevin the second moment of many",
+        _in_step,
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -149,20 +149,26 @@ class MaximumMeanDiscrepancyFlow:
 @dataclass(frozen=True, eq=False)
 class InteractionForceTransport:
     """Spherical IFT flow of MMD^2/2 with rates 1: an MMD-flow step for the positions, then weights that solve
-    min MMD^2(w, pi)/2 + MMD^2(w, old)/(2 tau) over the simplex (Gladin, Dvurechensky, Mielke and Zhu 2024, Alg. 1)."""
+    min MMD^2(w, pi)/2 + MMD^2(w, old)/(2 tau) over the simplex (Gladin, Dvurechensky, Mielke and Zhu 2024, Alg. 1).
+
+    old: the measure from which weights start, 'moved' (old weights at the new positions) or 'previous' (both before the
+         step). The second proximal step undoes the transport, as far as new positions can express the old measure: its
+         limit is the MMD flow, not IFT.
+    """
 
     target: Mixture
     bandwidth: float
     iterations: int = 200
+    old: Literal["moved", "previous"] = "moved"
 
     def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
         """Positions first, weights next."""
         moved = MaximumMeanDiscrepancyFlow(self.target, self.bandwidth).step(now, tau, rng)
         x = moved.positions
-        pull = self.target.embedding(x, self.bandwidth)
-        old = embedding(x, now.positions, now.weights, self.bandwidth)
-        weights = _on_simplex(gram(x, x, self.bandwidth), (tau * pull + old) / (1 + tau), now.weights, self.iterations)
-        return Particles(x, weights)
+        matrix, pull = gram(x, x, self.bandwidth), self.target.embedding(x, self.bandwidth)
+        before = matrix if self.old == "moved" else gram(x, now.positions, self.bandwidth)
+        wanted = (tau * pull + before @ now.weights) / (1 + tau)
+        return Particles(x, _on_simplex(matrix, wanted, now.weights, self.iterations))
 
 
 def _on_simplex(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -104,12 +105,14 @@ def test_ksd_descent_follows_the_gradient_of_the_stein_discrepancy() -> None:
         assert slope[i, k] == pytest.approx(expected / now.weights[i], abs=1e-7)
 
 
-def test_weights_of_an_ift_step_solve_the_proximal_problem_on_the_simplex() -> None:
+@pytest.mark.parametrize("old", ["moved", "previous"])
+def test_weights_of_an_ift_step_solve_the_proximal_problem_on_the_simplex(old: Literal["moved", "previous"]) -> None:
     now, h, tau = cloud(30), 0.8, 0.4
-    method = InteractionForceTransport(BUMPS, h, iterations=20_000)
+    method = InteractionForceTransport(BUMPS, h, iterations=20_000, old=old)
     new = method.step(now, tau, np.random.default_rng(0))
     x, w = new.positions, new.weights
-    wanted = (tau * BUMPS.embedding(x, h) + embedding(x, now.positions, now.weights, h)) / (1 + tau)
+    before = x if old == "moved" else now.positions
+    wanted = (tau * BUMPS.embedding(x, h) + embedding(x, before, now.weights, h)) / (1 + tau)
     slope = gram(x, x, h) @ w - wanted
     assert w.min() >= 0 and w.sum() == pytest.approx(1, abs=1e-12)
     # Optimality: the slope is least, and equal, where there is weight.

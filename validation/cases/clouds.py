@@ -1,0 +1,56 @@
+"""Particles beside the grid: cell averages of mixtures, and an Eulerian solution as point masses to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mudot.meshes.averages import average
+from mudot.meshes.cartesian import Cartesian
+from mudot.validation.particles.kernels import mmd_squared
+from mudot.validation.particles.targets import Mixture
+
+
+def on_mesh(mesh: Cartesian, measure: Mixture) -> np.ndarray:
+    """Cell averages of a mixture."""
+
+    def density(*coordinates: np.ndarray) -> np.ndarray:
+        grid = np.broadcast_arrays(*coordinates)
+        points = np.stack([axis.reshape(-1) for axis in grid], axis=1)
+        return np.asarray(np.exp(measure.log_density(points)).reshape(grid[0].shape))
+
+    return np.asarray(average(mesh, density))
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """An Eulerian solution at one time as point masses: cell centres, shape (cells, d), and masses, shape (cells,).
+
+    bandwidth: of the Gaussian kernel in whose MMD distances are measured
+    """
+
+    points: np.ndarray
+    masses: np.ndarray
+    bandwidth: float
+
+    def distance(self, positions: np.ndarray, weights: np.ndarray) -> float:
+        """MMD^2 to particles."""
+        return mmd_squared(positions, weights, self.points, self.masses, self.bandwidth)
+
+    @property
+    def floor(self) -> float:
+        """n times the expected MMD^2 of n independent draws: 1 - int int k dmu dmu, for a probability mu."""
+        return 1.0 - mmd_squared(self.points, self.masses, self.points[:1], np.zeros(1), self.bandwidth)
+
+    def moment(self, power: int) -> float:
+        """int x^power dmu in the first coordinate."""
+        return float(self.masses @ self.points[:, 0] ** power)
+
+
+def reference(mesh: Cartesian, density: np.ndarray, bandwidth: float) -> Reference:
+    """A density as point masses, without cells that hold less than 1e-12 of the mass between them all."""
+    points = np.stack([c.reshape(-1) for c in np.broadcast_arrays(*mesh.coordinates)], axis=1)
+    masses = (density * mesh.volumes).reshape(-1)
+    kept = masses > 1e-12 * masses.sum() / masses.size
+    return Reference(points[kept], masses[kept], bandwidth)
