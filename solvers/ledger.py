@@ -20,7 +20,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry, Onsager
-from mudot.solvers.methods.protocol import Method
+from mudot.solvers.methods.protocol import Bookkeeper, Method
 
 # Gauss-Kronrod 4-9 (Kronrod 1965): nodes >= 0, ends first, with both weights; odd positions are the Gauss nodes.
 _NODES = (
@@ -109,7 +109,10 @@ class Ledger:
         return State(0.0, density, zeros, zeros, float(step), float(step), 0, energy)
 
     def panel(self, state: State, stop: float) -> State:
-        """One accepted panel, ending at `stop` or before: shorter ones are tried until the quadrature is right."""
+        """One accepted panel, ending at `stop` or before: shorter ones are tried until the quadrature is right. A
+        method that keeps its own books goes one step instead."""
+        if isinstance(self.method, Bookkeeper):
+            return self._booked(state, self.method, stop)
         step = state.step
         while True:
             left = stop - state.time
@@ -125,6 +128,16 @@ class Ledger:
                 return replace(trial, step=max(state.step, grown) if factor >= 1 else grown)
             # A kink at time zero (vacuum, rough data) makes the error fall only with the length: then shrink faster.
             step = length * min(0.7, max(0.05, 0.8 * ratio ** (1 / 6)))
+
+    def _booked(self, state: State, method: Bookkeeper, stop: float) -> State:
+        """One step of the method, its R and R* added to the sums."""
+        left = stop - state.time
+        moved = method.march(state.density, left, self._substep(state, stop), self.rtol)
+        end = stop if moved.length >= left * (1 - 1e-12) else state.time + moved.length
+        rate, slope = (
+            tuple(map(float, np.add(a, b))) for a, b in ((state.rate, moved.rate), (state.slope, moved.slope))
+        )
+        return State(end, moved.density, rate, slope, state.step, moved.step, state.steps + 1, state.first)
 
     def skip(self, state: State, stop: float) -> State:
         """To `stop` without books, where the initial energy is infinite: its dissipation is NaN."""

@@ -39,7 +39,7 @@ class Bounded:
     def mobility(self, left: Array, right: Array) -> Array:
         """The smooth minimum of both."""
         mean = logarithmic_mean(left, right) if self.base is None else self.base.mobility(left, right)
-        return _smooth_minimum(mean, STEEPEST * array_module(left).minimum(left, right))
+        return smooth_minimum(mean, STEEPEST * array_module(left).minimum(left, right))
 
     def __call__(self, mesh: Cartesian, density: Array) -> Array:
         """mu on faces, shape (faces,), from cell averages of the mesh's shape."""
@@ -50,7 +50,7 @@ class Bounded:
         return self if self.base is None else Bounded(self.base.on(library))
 
 
-def _smooth_minimum(a: Array, b: Array) -> Array:
+def smooth_minimum(a: Array, b: Array) -> Array:
     """(a^-8 + b^-8)^(-1/8): a kink where the bound sets in would cost steps and quadrature nodes. Where neighbours
     are alike, a is 30 times smaller than b and loses 2e-13 of itself."""
     xp = array_module(a)

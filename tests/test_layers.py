@@ -13,8 +13,23 @@ SOURCES = sorted(p for top in ("meshes", "solvers", "validation") for p in (ROOT
 
 LAYERS = [
     ("meshes",),
-    ("solvers.means", "solvers.operators", "solvers.products", "solvers.linear", "solvers.kernels", "solvers.messages"),
-    ("solvers.expressions", "solvers.fluxes", "solvers.reconstruction", "solvers.frames", "solvers.mobilities"),
+    (
+        "solvers.means",
+        "solvers.quotients",
+        "solvers.operators",
+        "solvers.products",
+        "solvers.linear",
+        "solvers.kernels",
+        "solvers.messages",
+    ),
+    (
+        "solvers.expressions",
+        "solvers.fluxes",
+        "solvers.reconstruction",
+        "solvers.frames",
+        "solvers.mobilities",
+        "solvers.stolarsky",
+    ),
     ("solvers.interactions",),
     ("solvers.energies", "solvers.geometries"),
     ("solvers.methods",),

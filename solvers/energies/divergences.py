@@ -16,6 +16,14 @@ from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, mo
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
+from mudot.solvers.quotients import (
+    entropy_quotient,
+    entropy_quotient_slope,
+    logarithm_quotient,
+    logarithm_quotient_slope,
+    power_quotient,
+    power_quotient_slope,
+)
 
 NAMED: dict[str, float] = {"kl": 1.0, "reverse-kl": 0.0, "chi2": 2.0, "hellinger": 0.5}
 """The powers that have a name: KL(mu|pi), KL(pi|mu), half of chi^2(mu|pi), 2 int (sqrt mu - sqrt pi)^2."""
@@ -84,6 +92,33 @@ class PowerDivergence:
         largest = _LARGEST_EXPONENT + min(0.0, math.log(abs(p - 1)))
         small = xp.expm1(xp.minimum(exponent, largest)) / (p - 1)
         return xp.where(exponent > largest, math.copysign(np.inf, p - 1), small)
+
+    @property
+    def exponent(self) -> float:
+        """p: the power of the Stolarsky mobility, for which the Wasserstein flow is d(pi s)/dt = div(pi grad s^p)/p."""
+        return self.power
+
+    def mean_variation(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """(phi_p(s_b) - phi_p(s_a))/(s_b - s_a), from logarithms."""
+        xp, p = array_module(before), self.power
+        start = xp.log(before) - self.log_target
+        l = xp.log(after / before)
+        if p == 1:
+            return start + entropy_quotient(l) - 1
+        if p == 0:
+            return 1 - _exp(-start) * logarithm_quotient(l)
+        return (_exp((p - 1) * start) * power_quotient(p, l) / p - 1) / (p - 1)
+
+    def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """Its derivative by log b."""
+        xp, p = array_module(before), self.power
+        start = xp.log(before) - self.log_target
+        l = xp.log(after / before)
+        if p == 1:
+            return entropy_quotient_slope(l)
+        if p == 0:
+            return -_exp(-start) * logarithm_quotient_slope(l)
+        return _exp((p - 1) * start) * power_quotient_slope(p, l) / (p * (p - 1))
 
     def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
         """dxi/dlog mu = s phi_p''(s) = s^(p-1), shape `mesh.shape`."""

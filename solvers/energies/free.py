@@ -16,6 +16,12 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.interactions import Interaction
 from mudot.solvers.operators import across
+from mudot.solvers.quotients import (
+    entropy_quotient,
+    entropy_quotient_slope,
+    power_quotient,
+    power_quotient_slope,
+)
 from mudot.solvers.reconstruction import one_sided, upwind
 
 
@@ -74,6 +80,21 @@ class FreeEnergy:
         safe = xp.where(there, density, 1.0)
         slope = xp.log(safe) + 1 if m == 1 else m / (m - 1) * safe ** (m - 1)
         return xi + self.diffusion * xp.where(there, slope, -math.inf)
+
+    def mean_variation(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """D (U_m(b) - U_m(a))/(b - a) + V + W * (a + b)/2."""
+        xp, m = array_module(before), self.exponent
+        l = xp.log(after / before)
+        inside = xp.log(before) + entropy_quotient(l) if m == 1 else before ** (m - 1) * power_quotient(m, l) / (m - 1)
+        return self.diffusion * inside + self._outer(mesh, (before + after) / 2, 1.0)
+
+    def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """Its derivative by log b, without that of W * b/2."""
+        xp, m = array_module(before), self.exponent
+        l = xp.log(after / before)
+        if m == 1:
+            return self.diffusion * entropy_quotient_slope(l)
+        return self.diffusion * before ** (m - 1) * power_quotient_slope(m, l) / (m - 1)
 
     def mobility(self, mesh: Cartesian, density: Array) -> Array:
         """The density on the faces, shape (faces,): the second-order upwind one."""

@@ -26,6 +26,21 @@ class Energy(Protocol):
 
 
 @runtime_checkable
+class DiscreteGradient(Energy, Protocol):
+    """An energy with an exact chain rule between two densities."""
+
+    @property
+    def exponent(self) -> float:
+        """m of the Stolarsky mobility that goes with it: its internal energy grows like r^m."""
+
+    def mean_variation(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """xi_bar with <xi_bar, b - a> = F(b) - F(a), shape `mesh.shape`, for positive densities a, b; xi for a = b."""
+
+    def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """d xi_bar / d log b, the part that stays in the cell."""
+
+
+@runtime_checkable
 class Pointwise(Energy, Protocol):
     """An energy int f(x, mu(x)) dx: its second variation is a number per cell."""
 

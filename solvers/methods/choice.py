@@ -10,6 +10,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import (
     DeRegularizedMMD,
+    DiscreteGradient,
     Energy,
     FreeEnergy,
     InverseSobolev,
@@ -21,6 +22,7 @@ from mudot.solvers.energies import (
     Renyi,
     ShallowNetwork,
 )
+from mudot.solvers.fluxes import TwoPointFlux, scharfetter_gummel
 from mudot.solvers.geometries import (
     DeKernelizedFisherRao,
     FisherRao,
@@ -32,6 +34,7 @@ from mudot.solvers.geometries import (
     Wasserstein,
 )
 from mudot.solvers.messages import listed
+from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.implicit import DiagonallyImplicit
@@ -41,6 +44,7 @@ from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.splitting import SymmetricSplitting
+from mudot.solvers.stolarsky import Stolarsky
 
 Integrator = Literal["automatic", "discrete-gradient"]
 """What a user may ask for instead of the method of choice."""
@@ -94,6 +98,8 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     _check(energy, geometry, parts)
     if found <= {"wasserstein", "fisher-rao"} and isinstance(energy, PowerDivergence):
         return _elementary(mesh, energy, parts, vacuum)
+    if found <= {"wasserstein", "fisher-rao"} and isinstance(energy, FreeEnergy) and energy.diffusion > 0:
+        return _discrete_gradient(mesh, energy, parts, _fitted(mesh, energy))
     if geometry.multiplicative:
         return LogRungeKutta(mesh, energy, geometry)
     if found <= FLAT:
@@ -138,8 +144,8 @@ def _check(energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> None:
 
 def _no_transport(energy: Energy) -> str:
     return (
-        f"the Wasserstein flow of {energy.name} is not available in this version; "
-        "energy 'kl' goes with every geometry, the others with those of Fisher-Rao type"
+        f"the Wasserstein flow of {energy.name} is not available in this version; power divergences, free energies and "
+        "kernel discrepancies have one, the others go with geometries of Fisher-Rao type"
     )
 
 
@@ -147,10 +153,10 @@ def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...
     """Wasserstein, Fisher-Rao and their sums: two flows that are solved exactly."""
     reactions = [(p.geometry, p.spherical) for p in parts if isinstance(p.geometry, FisherRao)]
     transport = next((p.geometry for p in parts if isinstance(p.geometry, Wasserstein)), None)
-    if transport is not None and energy.power != 1:
-        raise MudotError(_no_transport(energy))
     weight = sum(geometry.reaction for geometry, _ in reactions)
     spherical = any(flag for _, flag in reactions)
+    if transport is not None and energy.power != 1:
+        return _discrete_gradient(mesh, energy, parts, scharfetter_gummel(mesh, energy.log_target))
     if transport is None:
         return PowerReaction(mesh, energy, weight, spherical, vacuum)
     diffusion = _diffusion(mesh, energy, transport)
@@ -159,6 +165,26 @@ def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...
     return SymmetricSplitting(
         mesh, diffusion, PowerReaction(mesh, energy, weight, spherical, vacuum), weight, spherical
     )
+
+
+def _discrete_gradient(
+    mesh: Cartesian, energy: DiscreteGradient, parts: tuple[Term, ...], flux: TwoPointFlux | None
+) -> Method:
+    """Wasserstein, with Fisher-Rao or without, of energies whose diffusion is not linear."""
+    transport = sum(p.geometry.transport for p in parts if isinstance(p.geometry, Wasserstein))
+    reactions = [p for p in parts if isinstance(p.geometry, FisherRao)]
+    weight = sum(_weight(p.geometry) for p in reactions)
+    spherical = any(p.spherical for p in reactions)
+    names = tuple(name for p in parts for name in p.geometry.parts)
+    mobility = Stolarsky(energy.exponent, flux)
+    return BalancedSteps(mesh, energy, mobility, transport, weight, spherical, names)
+
+
+def _fitted(mesh: Cartesian, energy: FreeEnergy) -> TwoPointFlux | None:
+    """The Scharfetter-Gummel flux of V/D, for linear diffusion in a potential."""
+    if energy.potential is None or energy.exponent != 1:
+        return None
+    return scharfetter_gummel(mesh, -energy.potential / energy.diffusion)
 
 
 def _diffusion(mesh: Cartesian, energy: PowerDivergence, transport: Wasserstein) -> FokkerPlanck:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mudot.meshes.arrays import Array
 
@@ -15,6 +15,21 @@ class Advance:
 
     density: Array
     step: float
+
+
+@dataclass(frozen=True, eq=False)
+class Booked:
+    """One step of a method that keeps its own books.
+
+    density, step: as in `Advance`;   length: of the step
+    rate, slope:   int R and int R* over the step, by parts of the geometry
+    """
+
+    density: Array
+    step: float
+    length: float
+    rate: tuple[float, ...]
+    slope: tuple[float, ...]
 
 
 class Method(Protocol):
@@ -42,3 +57,11 @@ def by_steps(method: Method, density: Array, durations: Sequence[float], step: f
         moved = method.advance(density, duration - now, step, rtol)
         density, step, now = moved.density, moved.step, duration
         yield moved
+
+
+@runtime_checkable
+class Bookkeeper(Protocol):
+    """A method whose energy-dissipation balance holds step by step, so that the ledger takes its word for R and R*."""
+
+    def march(self, density: Array, duration: float, step: float, rtol: float) -> Booked:
+        """One accepted step of at most `duration` > 0."""

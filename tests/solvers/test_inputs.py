@@ -191,14 +191,9 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
         ("[geometry] spherical", "got 1", "true or false"),
     ),
     (
-        "wasserstein-of-chi2",
-        {"energy": '[energy]\nname = "chi2"', "geometry": '[geometry]\nname = "wasserstein"'},
-        ("[geometry] name", "Wasserstein flow of chi2 is not available"),
-    ),
-    (
-        "wasserstein-fisher-rao-of-power",
-        {"energy": '[energy]\nname = "power"\np = 3'},
-        ("[geometry] name", "Wasserstein flow of power is not available"),
+        "wasserstein-of-jensen-shannon",
+        {"energy": '[energy]\nname = "jensen-shannon"', "geometry": '[geometry]\nname = "wasserstein"'},
+        ("[geometry] name", "Wasserstein flow of jensen-shannon is not available"),
     ),
     # time
     ("time-key", {"time": time_with(tol="1e-6")}, ("[time] tol", "unknown key", "did you mean 'rtol'")),

@@ -8,6 +8,7 @@ from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
 from mudot.validation.cases.limits import LIMITS
 from mudot.validation.cases.network import NETWORK
+from mudot.validation.cases.nonlinear import NONLINEAR
 from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
@@ -17,6 +18,6 @@ from mudot.validation.outcome import Case
 
 CASES: tuple[Case, ...] = (
     *(*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *KERNEL_EXACT, *FLAT, *IDENTITIES, *LIMITS),
-    *(*CROSS_CHECKS, *NETWORK, *WITNESSES, *BOOKS),
+    *(*NONLINEAR, *CROSS_CHECKS, *NETWORK, *WITNESSES, *BOOKS),
 )
 """In the order of the report."""
