@@ -86,7 +86,7 @@ class FreeEnergy:
         xp, m = array_module(before), self.exponent
         l = xp.log(after / before)
         inside = xp.log(before) + entropy_quotient(l) if m == 1 else before ** (m - 1) * power_quotient(m, l) / (m - 1)
-        return self.diffusion * inside + self._outer(mesh, (before + after) / 2, 1.0)
+        return self.diffusion * inside + self.outer(mesh, (before + after) / 2, 1.0)
 
     def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
         """Its derivative by log b, without that of W * b/2."""

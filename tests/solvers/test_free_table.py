@@ -36,6 +36,7 @@ def test_a_run_writes_a_balanced_result(problem_file: WriteFile, tmp_path: Path,
     path = problem_file(
         energy=energy('diffusion = 0.2\nexponent = 2.0\npotential = "x**2/2"'),
         geometry=f'[geometry]\nname = "{geometry}"',
+        time="[time]\nstop = 0.5\noutputs = 3\nrtol = 1e-4",
     )
     assert commands.run(path, tmp_path / "free.h5")
     result: results.Result = storage.read(tmp_path / "free.h5")
