@@ -26,7 +26,7 @@ class Energy(Protocol):
 
 
 @runtime_checkable
-class DiscreteGradient(Energy, Protocol):
+class ChainRule(Energy, Protocol):
     """An energy with an exact chain rule between two densities."""
 
     @property

@@ -28,7 +28,7 @@ from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies import DiscreteGradient
+from mudot.solvers.energies import ChainRule
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.conservative_runge_kutta import filled
 from mudot.solvers.methods.protocol import Booked
@@ -64,7 +64,7 @@ class BalancedSteps:
     """
 
     mesh: Cartesian
-    energy: DiscreteGradient
+    energy: ChainRule
     mobility: Stolarsky
     transport: float
     reaction: float = 0.0

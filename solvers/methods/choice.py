@@ -9,8 +9,8 @@ from mudot.meshes.arrays import array_module
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import (
+    ChainRule,
     DeRegularizedMMD,
-    DiscreteGradient,
     Energy,
     FreeEnergy,
     InverseSobolev,
@@ -168,7 +168,7 @@ def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...
 
 
 def _discrete_gradient(
-    mesh: Cartesian, energy: DiscreteGradient, parts: tuple[Term, ...], flux: TwoPointFlux | None
+    mesh: Cartesian, energy: ChainRule, parts: tuple[Term, ...], flux: TwoPointFlux | None
 ) -> Method:
     """Wasserstein, with Fisher-Rao or without, of energies whose diffusion is not linear."""
     transport = sum(p.geometry.transport for p in parts if isinstance(p.geometry, Wasserstein))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.energies import DiscreteGradient as Chain
+from mudot.solvers.energies import ChainRule as Chain
 from mudot.solvers.energies import FreeEnergy, KullbackLeibler, PowerDivergence
 from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.fluxes import scharfetter_gummel
