@@ -19,8 +19,8 @@ from mudot.solvers.geometries import Geometry
 from mudot.solvers.geometries.dress import with_flux, with_mobility, with_origin
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
+from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.choice import Integrator, discrete_gradient, method_for
-from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.mobilities import Bounded
@@ -71,9 +71,6 @@ class GradientFlow:
         flow is exactly the gradient flow of this geometry; a mobility for its velocities; the origin of its forces."""
         if not {"wasserstein", "mmd"} & set(self.geometry.parts):
             return self.geometry
-        if self.integrator == "discrete-gradient":
-            assert isinstance(self.method, DiscreteGradient)
-            return with_mobility(self.geometry, self.method.mobility)
         if isinstance(self.energy, PowerDivergence):
             return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
         if isinstance(self.energy, ShallowNetwork | FreeEnergy):
@@ -84,9 +81,9 @@ class GradientFlow:
         return with_mobility(self.geometry, Bounded(None if logs is None else scharfetter_gummel(self.mesh, logs)))
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
-        """The same flow with its data on another device. Raises MudotError for an integrator of the host alone."""
-        if self.integrator == "discrete-gradient" and library.name != "numpy":
-            raise MudotError(f"integrator: 'discrete-gradient' runs on the cpu, not on {library.device}")
+        """The same flow with its data on another device. Raises MudotError for a method of the host alone."""
+        if isinstance(self.method, BalancedSteps) and library.name != "numpy":
+            raise MudotError(f"discrete gradients factor their Jacobians on the cpu, not on {library.device}")
         return replace(self, energy=self.energy.on(library), geometry=self.geometry.on(library))
 
     def rate(self, density: Array) -> Array:

@@ -132,7 +132,7 @@ class Ledger:
     def _booked(self, state: State, method: Bookkeeper, stop: float) -> State:
         """One step of the method, its R and R* added to the sums."""
         left = stop - state.time
-        moved = method.march(state.density, left, self._substep(state, stop), self.rtol)
+        moved = method.booked(state.density, left, self._substep(state, stop), self.rtol)
         end = stop if moved.length >= left * (1 - 1e-12) else state.time + moved.length
         rate, slope = (
             tuple(map(float, np.add(a, b))) for a, b in ((state.rate, moved.rate), (state.slope, moved.slope))

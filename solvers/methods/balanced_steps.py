@@ -27,7 +27,6 @@ import scipy.sparse.linalg
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
-from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import ChainRule
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.conservative_runge_kutta import filled
@@ -82,9 +81,8 @@ class BalancedSteps:
         xi = self.energy.mean_variation(self.mesh, positive, positive)
         return self._flow(positive, xi)
 
-    def march(self, density: Array, duration: float, step: float, rtol: float) -> Booked:
+    def booked(self, density: Array, duration: float, step: float, rtol: float) -> Booked:
         """One accepted step of at most `duration`: two halves with a common error estimate in L1 over the mass."""
-        self._check(density)
         density = filled(self.mesh, density)
         mass = integrate(self.mesh, density)
         while True:
@@ -119,14 +117,10 @@ class BalancedSteps:
         """Steps until the duration is over."""
         left, taken = duration, None
         while left > 0:
-            taken = self.march(density, left, step, rtol)
+            taken = self.booked(density, left, step, rtol)
             density, step = taken.density, taken.step
             left = left - taken.length if taken.length < left else 0.0
         return taken
-
-    def _check(self, density: Array) -> None:
-        if not isinstance(density, np.ndarray):
-            raise MudotError("the discrete-gradient method factors its Jacobian on the host; use --device cpu")
 
     def _booked(self, halves: tuple[Attempt, Attempt], mass: float, tau: float, step: float) -> Booked:
         """R* from the forces and R from what the density did, over both halves."""

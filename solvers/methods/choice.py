@@ -9,7 +9,6 @@ from mudot.meshes.arrays import array_module
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import (
-    ChainRule,
     DeRegularizedMMD,
     Energy,
     FreeEnergy,
@@ -36,7 +35,6 @@ from mudot.solvers.geometries import (
 from mudot.solvers.messages import listed
 from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
-from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
@@ -99,7 +97,7 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     if found <= {"wasserstein", "fisher-rao"} and isinstance(energy, PowerDivergence):
         return _elementary(mesh, energy, parts, vacuum)
     if found <= {"wasserstein", "fisher-rao"} and isinstance(energy, FreeEnergy) and energy.diffusion > 0:
-        return _discrete_gradient(mesh, energy, parts, _fitted(mesh, energy))
+        return _discrete_gradient(mesh, energy, parts)
     if geometry.multiplicative:
         return LogRungeKutta(mesh, energy, geometry)
     if found <= FLAT:
@@ -116,20 +114,18 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
     return ConservativeRungeKutta(mesh, energy, geometry)
 
 
-def discrete_gradient(mesh: Cartesian, energy: Energy, geometry: Geometry) -> DiscreteGradient:
-    """Implicit steps with an exact energy balance for Wasserstein flows of free energies, with a Fisher-Rao reaction or
-    without. Raises MudotError for other flows."""
+def discrete_gradient(mesh: Cartesian, energy: Energy, geometry: Geometry) -> BalancedSteps:
+    """Implicit steps with an exact energy balance for Wasserstein flows of power divergences and free energies, with a
+    Fisher-Rao reaction or without. Raises MudotError for other flows."""
     parts = terms(geometry)
-    transport = [p.geometry.transport for p in parts if isinstance(p.geometry, Wasserstein)]
-    reactions = [p for p in parts if isinstance(p.geometry, FisherRao)]
-    if not isinstance(energy, FreeEnergy) or len(transport) != 1 or len(reactions) + 1 != len(parts):
+    elementary = set(geometry.parts) <= {"wasserstein", "fisher-rao"} and "wasserstein" in geometry.parts
+    if not elementary or not isinstance(energy, PowerDivergence | FreeEnergy):
         raise MudotError(
-            f"method 'discrete-gradient': expected the energy 'free-energy' in the geometry 'wasserstein' or "
-            f"'wasserstein-fisher-rao', got {energy.name} by {geometry}"
+            "method 'discrete-gradient': expected a power divergence or the energy 'free-energy' in the geometry "
+            f"'wasserstein' or 'wasserstein-fisher-rao', got {energy.name} by {geometry}"
         )
     _check(energy, geometry, parts)
-    weight = sum(_weight(p.geometry) for p in reactions)
-    return DiscreteGradient(mesh, energy, transport[0], weight, any(p.spherical for p in reactions))
+    return _discrete_gradient(mesh, energy, parts)
 
 
 def _check(energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> None:
@@ -156,7 +152,7 @@ def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...
     weight = sum(geometry.reaction for geometry, _ in reactions)
     spherical = any(flag for _, flag in reactions)
     if transport is not None and energy.power != 1:
-        return _discrete_gradient(mesh, energy, parts, scharfetter_gummel(mesh, energy.log_target))
+        return _discrete_gradient(mesh, energy, parts)
     if transport is None:
         return PowerReaction(mesh, energy, weight, spherical, vacuum)
     diffusion = _diffusion(mesh, energy, transport)
@@ -167,22 +163,22 @@ def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...
     )
 
 
-def _discrete_gradient(
-    mesh: Cartesian, energy: ChainRule, parts: tuple[Term, ...], flux: TwoPointFlux | None
-) -> Method:
-    """Wasserstein, with Fisher-Rao or without, of energies whose diffusion is not linear."""
+def _discrete_gradient(mesh: Cartesian, energy: PowerDivergence | FreeEnergy, parts: tuple[Term, ...]) -> BalancedSteps:
+    """Wasserstein, with Fisher-Rao or without, solved jointly."""
     transport = sum(p.geometry.transport for p in parts if isinstance(p.geometry, Wasserstein))
     reactions = [p for p in parts if isinstance(p.geometry, FisherRao)]
     weight = sum(_weight(p.geometry) for p in reactions)
     spherical = any(p.spherical for p in reactions)
     names = tuple(name for p in parts for name in p.geometry.parts)
-    mobility = Stolarsky(energy.exponent, flux)
+    mobility = Stolarsky(energy.exponent, _fitted(mesh, energy))
     return BalancedSteps(mesh, energy, mobility, transport, weight, spherical, names)
 
 
-def _fitted(mesh: Cartesian, energy: FreeEnergy) -> TwoPointFlux | None:
-    """The Scharfetter-Gummel flux of V/D, for linear diffusion in a potential."""
-    if energy.potential is None or energy.exponent != 1:
+def _fitted(mesh: Cartesian, energy: PowerDivergence | FreeEnergy) -> TwoPointFlux | None:
+    """The Scharfetter-Gummel flux of the target, or of V/D for linear diffusion in a potential."""
+    if isinstance(energy, PowerDivergence):
+        return scharfetter_gummel(mesh, energy.log_target)
+    if energy.potential is None or energy.exponent != 1 or not energy.diffusion:
         return None
     return scharfetter_gummel(mesh, -energy.potential / energy.diffusion)
 

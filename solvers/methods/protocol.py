@@ -63,5 +63,5 @@ def by_steps(method: Method, density: Array, durations: Sequence[float], step: f
 class Bookkeeper(Protocol):
     """A method whose energy-dissipation balance holds step by step, so that the ledger takes its word for R and R*."""
 
-    def march(self, density: Array, duration: float, step: float, rtol: float) -> Booked:
+    def booked(self, density: Array, duration: float, step: float, rtol: float) -> Booked:
         """One accepted step of at most `duration` > 0."""

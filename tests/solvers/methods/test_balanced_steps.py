@@ -135,7 +135,7 @@ def method(mesh: Cartesian, energy: Chain, reaction: float = 0.0, spherical: boo
 def check_step(mesh: Cartesian, energy: Chain, start: np.ndarray, tau: float, reaction: float, spherical: bool) -> None:
     """One step, however long: balance, positivity, mass, falling energy."""
     stepper = method(mesh, energy, reaction, spherical)
-    taken = stepper.march(start, tau, tau, 0.1)
+    taken = stepper.booked(start, tau, tau, 0.1)
     before, after = energy.value(mesh, start), energy.value(mesh, taken.density)
     lost = sum(taken.rate) + sum(taken.slope)
     assert taken.density.min() > 0
@@ -179,7 +179,7 @@ def test_tails_of_1e_minus_280_survive_coarse_steps() -> None:
     start = np.exp(-((x + 0.8) ** 2) / (2 * 0.0068))
     assert start.min() < 1e-280
     for tau in (1e-3, 0.05):
-        taken = method(mesh, energy).march(start, tau, tau, 0.1)
+        taken = method(mesh, energy).booked(start, tau, tau, 0.1)
         drop = energy.value(mesh, taken.density) - energy.value(mesh, start)
         assert taken.density.min() > 0
         assert drop + sum(taken.rate) + sum(taken.slope) == pytest.approx(0, abs=1e-8 * abs(drop))
@@ -230,7 +230,7 @@ def test_joint_flow_of_kl_agrees_with_the_splitting_of_exact_flows() -> None:
     joint = method(LINE, energy, 1.0)
     shares = np.zeros(2)
     while left > 0:
-        taken = joint.march(density, left, step, 1e-6)
+        taken = joint.booked(density, left, step, 1e-6)
         density, step = taken.density, taken.step
         shares += np.add(taken.rate, taken.slope)
         left = left - taken.length if taken.length < left else 0.0
