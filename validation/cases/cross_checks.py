@@ -106,7 +106,7 @@ def _line(quick: bool) -> Outcome:
                 )
                 rows.append((f"m = {m}, {name}", n, errors[name][-1], run.steps, run.seconds, gap))
                 drift = abs(integrate(mesh, run.end) - integrate(mesh, start))
-                if n == cells[-1]:
+                if n == (min(cells[-1], 200) if name in (_MAGNUS, _EULER) else cells[-1]):
                     outcome.checks.append(Check(f"m = {m}, {name}: mass drift", drift, 1e-12))
                     outcome.checks.append(Check(f"m = {m}, {name}: least density", run.end.min(), 0.0, "at least"))
         for kind, name in (("upwind", _SSP), *(("centred", name) for name in (_GRADIENT, _SUPER, _MAGNUS))):
@@ -130,7 +130,8 @@ def _line(quick: bool) -> Outcome:
         line, ends = errors[_EULER], cells[: len(errors[_EULER])]
         euler = float(orders([ends[0], ends[-1]], [line[0], line[-1]])[0])
         outcome.checks.append(Check(f"m = {m}, {_EULER}: order", euler, 0.4 if quick else 0.2, "within", 1.0))
-        curves = [Series(name, cells[: len(e)], e, -2.0 if name == _SSP else None) for name, e in errors.items()]
+        second = [(name, e) for name, e in errors.items() if name != _EULER]
+        curves = [Series(name, cells[: len(e)], e, -2.0 if name == _SSP else None) for name, e in second]
         outcome.plots.append(Plot(f"Barenblatt, m = {m}", "cells", "$L^1$ error", tuple(curves), True, True))
     columns = ("integrator", "cells", "L1 error", "steps", "processor s", "balance gap / dissipation")
     outcome.tables.append(Table("Barenblatt on [-6, 6], t = 1 to 2", columns, tuple(rows)))
