@@ -84,7 +84,7 @@ BAD = {
         "__import__",
     ),
     "grid that fits nowhere": ("problem.toml", PROBLEM.replace("[64]", "[2000000000]"), "cells"),
-    "flow that is not available": ("problem.toml", PROBLEM.replace('"kl"', '"chi2"'), "chi2"),
+    "flow that is not available": ("problem.toml", PROBLEM.replace('"kl"', '"jensen-shannon"'), "jensen-shannon"),
     "folder instead of a file": (".", None, "TOML"),
 }
 
