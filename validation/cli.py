@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="run validation cases and write the report")
     validate.add_argument("--case", action="append", default=[], metavar="NAME", help="only this case; repeatable")
     validate.add_argument("--list", action="store_true", help="list the cases and stop")
-    validate.add_argument("--quick", action="store_true", help="coarse meshes, about a minute")
+    validate.add_argument("--quick", action="store_true", help="coarse meshes, about two minutes")
+    validate.add_argument("--fresh", action="store_true", help="run cases again whose results are kept from before")
     validate.add_argument("--output", "-o", type=Path, default=Path("report"), help="folder of the report")
     return top
 
@@ -66,10 +68,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mudot: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("mudot: interrupted; finished frames are kept, go on with --resume", file=sys.stderr)
+        print(f"mudot: interrupted; {_KEPT[options.command]}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 1
+
+
+_KEPT: Mapping[str, str] = defaultdict(
+    lambda: "nothing is kept",
+    run="finished frames are kept, go on with --resume",
+    validate="finished cases are kept, the same command goes on",
+)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -103,10 +112,12 @@ def _validate(options: argparse.Namespace) -> int:
         for case in cases:
             print(f"{case.name:28s} {case.title}")
         return 0
-    from mudot.validation import report
+    from mudot.validation import kept, report
 
-    begin = time.perf_counter()
-    results = runner.run_cases(cases, options.quick, _say)
+    begin, store = time.perf_counter(), options.output / "cases"
+    if options.fresh:
+        kept.forget(store, [case.name for case in cases], options.quick)
+    results = runner.run_cases(cases, options.quick, _say, store)
     page = report.write(options.output, cases, results, options.quick, time.perf_counter() - begin)
     passed = sum(result.passed for result in results)
     print(f"{passed} of {len(results)} cases passed in {time.perf_counter() - begin:.0f} s; {page}")

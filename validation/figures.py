@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mudot.meshes.errors import MudotError
+from mudot.validation.figures_book import save_book, shade
 from mudot.validation.figures_curves import convergence_figure, curves_figure
 from mudot.validation.figures_ledger import ledger_figure
 from mudot.validation.figures_maps import maps_figure, marginal_maps_figure, slices_figure
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from mudot.solvers.results import Result
 
-__all__ = ["convergence_figure", "curves_figure", "figures_of", "plot", "save"]
+__all__ = ["convergence_figure", "curves_figure", "figures_of", "plot", "save", "save_book", "shade"]
 
 _DENSITIES: dict[int, dict[str, Callable[[Result], Figure]]] = {
     1: {"densities": profiles_figure},

@@ -54,13 +54,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """A labelled curve; `slope` draws a reference line of that order beside it; `exact` draws it as the truth."""
+    """A labelled curve; `slope` draws a reference line of that order beside it; `exact` draws it as the truth;
+    `lower` and `upper`, values like y, shade the band between them."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     slope: float | None = None
     exact: bool = False
+    lower: Sequence[float] | None = None
+    upper: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)

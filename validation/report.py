@@ -17,13 +17,14 @@ import numpy
 import scipy
 
 from mudot.meshes.version import __version__
-from mudot.validation.figures import convergence_figure, curves_figure
+from mudot.validation.cases import SECTIONS
+from mudot.validation.figures import convergence_figure, curves_figure, save_book, shade
 from mudot.validation.outcome import Case, Plot
 from mudot.validation.runner import Result
 
 
 def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick: bool, seconds: float) -> Path:
-    """Write `index.html`, `results.json` and the figures as PNG files into a folder; returns the page."""
+    """Write `index.html`, `results.json`, figures as PNG files and as vectors in `figures.pdf`; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = _facts(results, quick, seconds)
     entries = [_entry(folder, case, result, quick) for case, result in zip(cases, results, strict=True)]
@@ -33,8 +34,24 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
     )
     environment.filters["number"] = _number
     page = folder / "index.html"
-    page.write_text(environment.get_template("report.html").render(facts=facts, entries=entries))
+    page.write_text(environment.get_template("report.html").render(facts=facts, sections=_sections(entries)))
+    pictures = [
+        (f"{case.title}: {plot.title}", _figure(plot))
+        for case, result in zip(cases, results, strict=True)
+        for plot in result.outcome.plots
+    ]
+    if pictures:
+        save_book(pictures, folder / "figures.pdf")
     return page
+
+
+def _sections(entries: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Entries under the headings of their cases; others under their own."""
+    place = {case.name: title for title, cases in SECTIONS for case in cases}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        groups.setdefault(place.get(entry["case"].name, "Further cases"), []).append(entry)
+    return list(groups.items())
 
 
 def _facts(results: Sequence[Result], quick: bool, seconds: float) -> dict[str, Any]:
@@ -68,12 +85,17 @@ def _png(plot: Plot) -> bytes:
 
 
 def _figure(plot: Plot) -> Any:
-    """Refinement studies carry expected orders; everything else is curves."""
+    """Refinement studies carry expected orders; everything else is curves; bands lie under both."""
     if any(series.slope is not None for series in plot.series):
         studies = [(s.label, s.x, s.y, None if s.slope is None else -s.slope) for s in plot.series]
-        return convergence_figure(studies, plot.xlabel, plot.ylabel)
-    computed, exact = ([(s.label, s.x, s.y) for s in plot.series if s.exact is kind] for kind in (False, True))
-    return curves_figure(computed, exact, plot.xlabel, plot.ylabel, plot.logx, plot.logy)
+        figure = convergence_figure(studies, plot.xlabel, plot.ylabel)
+    else:
+        computed, exact = ([(s.label, s.x, s.y) for s in plot.series if s.exact is kind] for kind in (False, True))
+        figure = curves_figure(computed, exact, plot.xlabel, plot.ylabel, plot.logx, plot.logy)
+    for number, series in enumerate(plot.series):
+        if series.lower is not None and series.upper is not None:
+            shade(figure, number, series.x, series.lower, series.upper)
+    return figure
 
 
 def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Result]) -> dict[str, Any]:

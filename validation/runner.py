@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 
 from mudot.meshes import threads
 from mudot.meshes.errors import MudotError
@@ -50,17 +51,31 @@ def run_case(name: str, quick: bool) -> Result:
     return Result(name, outcome, time.perf_counter() - begin, error)
 
 
-def run_cases(cases: Sequence[Case], quick: bool, report: Callable[[Result], None]) -> list[Result]:
-    """Run cases, independent ones side by side, and report each as it ends; results come in the order of the cases."""
+def run_cases(
+    cases: Sequence[Case], quick: bool, report: Callable[[Result], None], store: Path | None = None
+) -> list[Result]:
+    """Run cases, independent ones side by side, and report each as it ends; results come in the order of the cases.
+
+    store: a folder where each result is kept as it comes; those already there, of this code and these meshes, are
+        taken as they are
+    """
+    from mudot.validation import kept
+
     done: dict[str, Result] = {}
-    # Long cases first: the last processor is not left alone with one.
-    queue = sorted((case.name for case in cases), key=lambda name: name not in _LONG)
+    if store is not None:
+        done = kept.load(store, [case.name for case in cases], quick)
+        for result in done.values():
+            report(result)
+    durations = kept.durations(store, quick) if store is not None else {}
+    # Long cases first, those never timed before all: the last processor is not left alone with one.
+    queue = sorted(
+        (case.name for case in cases if case.name not in done), key=lambda name: -durations.get(name, float("inf"))
+    )
     with ProcessPoolExecutor(max_workers=max(1, min(threads.processors(), len(queue)))) as pool:
         for future in as_completed([pool.submit(run_case, name, quick) for name in queue]):
             result = future.result()
             done[result.case] = result
+            if store is not None:
+                kept.save(store, result, quick)
             report(result)
     return [done[case.name] for case in cases]
-
-
-_LONG = ("three-dimensions", "invariants", "energy-dissipation-balance", "spherical-wfr-3d", "drift-diffusion")

@@ -16,8 +16,14 @@ from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
-CASES: tuple[Case, ...] = (
-    *(*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM, *KERNELS, *KERNEL_EXACT, *FLAT, *IDENTITIES, *LIMITS),
-    *(*NONLINEAR, *CROSS_CHECKS, *NETWORK, *WITNESSES, *BOOKS),
+SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
+    ("Transport, reaction and their sums", (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM)),
+    ("Kernel geometries", (*KERNELS, *KERNEL_EXACT)),
+    ("Flat and interaction-force geometries, identities and limits", (*FLAT, *IDENTITIES, *LIMITS)),
+    ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
+    ("Networks and particles", (*NETWORK, *WITNESSES)),
+    ("Balances and invariants", BOOKS),
 )
 """In the order of the report."""
+
+CASES: tuple[Case, ...] = tuple(case for _, cases in SECTIONS for case in cases)
