@@ -3,6 +3,7 @@
 from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.flat import FLAT
+from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
@@ -20,6 +21,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Transport, reaction and their sums", (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM)),
     ("Kernel geometries", (*KERNELS, *KERNEL_EXACT)),
     ("Flat and interaction-force geometries, identities and limits", (*FLAT, *IDENTITIES, *LIMITS)),
+    ("Evolutionary Γ-convergence", GAMMA),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Balances and invariants", BOOKS),

@@ -94,39 +94,6 @@ def _smooth(quick: bool) -> Outcome:
     return outcome
 
 
-def _cross(quick: bool) -> Outcome:
-    """Porous medium on the unit square from a turned cross, to a steady state with full support."""
-    n = 24 if quick else 48
-    mesh = Cartesian((n, n), (0.0, 0.0), (1.0, 1.0))
-    x, y = mesh.coordinates
-
-    def cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        a, b = (x + y - 1) / math.sqrt(2), (y - x) / math.sqrt(2)
-        arms = ((abs(a) < 0.1) & (abs(b) < 0.4)) | ((abs(b) < 0.1) & (abs(a) < 0.4))
-        return np.asarray(arms, dtype=float)
-
-    start = average(mesh, cross)
-    start *= 0.28 / integrate(mesh, start)
-    square = (x - 0.5) ** 2 + (y - 0.5) ** 2
-    solution = _flow(mesh, FreeEnergy(1.0, 2.0, square / 2), start, [0.0, 0.05, 0.5, 4.0], 1e-3)
-    outcome = Outcome()
-    _books(outcome, "cross", solution)
-    exact = average(mesh, lambda x, y: 0.28 + 1 / 24 - ((x - 0.5) ** 2 + (y - 0.5) ** 2) / 4)
-    outcome.checks.append(Check("steady state, L1", norm(mesh, solution.density[-1] - exact), 2e-4 if quick else 5e-5))
-    limit = (0.28 + 1 / 24) ** 2 - 7 / 2880
-    outcome.checks.append(
-        Check("energy at the end", float(solution.energy[-1]), 1e-4 if quick else 2.5e-5, "within", limit)
-    )
-    symmetry = max(float(np.abs(d - other).max()) for d in solution.density for other in (d.T, d[::-1], d[:, ::-1]))
-    outcome.checks.append(Check("departure from the four-fold symmetry", symmetry, 1e-9))
-    rows = [
-        (float(t), float(e), float(m))
-        for t, e, m in zip(solution.times, solution.energy, solution.minimum, strict=True)
-    ]
-    outcome.tables.append(Table("The way there", ("time", "energy", "least density"), tuple(rows)))
-    return outcome
-
-
 def _attraction(quick: bool) -> Outcome:
     """Keller-Segel: in the plane the second moment grows at the rate 4 M - M^2/(2 pi), linear in time, below 8 pi."""
     n, outcome, rows = 32 if quick else 64, Outcome(), list[Row]()
@@ -171,7 +138,7 @@ def _joint(quick: bool) -> Outcome:
     pi, mu = pi / integrate(mesh, pi), 1.3 * mu / integrate(mesh, mu)
     outcome, rows, series = Outcome(), list[Row](), []
     times = [0.0, 0.25, 0.5, 1.0, 2.0, 3.0]
-    for p in (-1.0, 0.0, 0.5, 2.0):
+    for p in (0.0, 2.0) if quick else (-1.0, 0.0, 0.5, 2.0):
         energy = PowerDivergence(p, pi)
         flow = GradientFlow(mesh, energy, 0.3 * Wasserstein() + FisherRao())
         solution = solve(flow, mu, times, rtol=1e-4)
@@ -213,14 +180,6 @@ NONLINEAR = (
         "identity derived; Otto 2001",
         "p = -1, 0, 1/2, 2, 3 on the unit torus, π = 1 + cos(2πx)/2",
         _smooth,
-    ),
-    Case(
-        "cross",
-        "A cross in the unit square",
-        "The flow keeps the symmetry and ends in the steady state M + 1/24 - |x - c|²/4.",
-        "Natale and Todeschi 2020 (initial data); steady state derived",
-        "m = 2, V = |x - c|²/2, no-flux walls",
-        _cross,
     ),
     Case(
         "keller-segel",
