@@ -2,6 +2,8 @@
 
 from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
+from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
+from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
 from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.identities import IDENTITIES
@@ -24,6 +26,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Evolutionary Γ-convergence", GAMMA),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
+    ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_SAMPLING)),
     ("Balances and invariants", BOOKS),
 )
 """In the order of the report."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from mudot.meshes.averages import average
 from mudot.meshes.cartesian import Cartesian
-from mudot.validation.particles.kernels import mmd_squared
+from mudot.validation.particles.kernels import embedding
 from mudot.validation.particles.targets import Mixture
 
 
@@ -34,14 +35,21 @@ class Reference:
     masses: np.ndarray
     bandwidth: float
 
+    @cached_property
+    def _own(self) -> float:
+        """int int k dmu dmu."""
+        return float(self.masses @ embedding(self.points, self.points, self.masses, self.bandwidth))
+
     def distance(self, positions: np.ndarray, weights: np.ndarray) -> float:
         """MMD^2 to particles."""
-        return mmd_squared(positions, weights, self.points, self.masses, self.bandwidth)
+        theirs = weights @ embedding(positions, positions, weights, self.bandwidth)
+        between = weights @ embedding(positions, self.points, self.masses, self.bandwidth)
+        return max(0.0, float(theirs - 2 * between + self._own))
 
     @property
     def floor(self) -> float:
         """n times the expected MMD^2 of n independent draws: 1 - int int k dmu dmu, for a probability mu."""
-        return 1.0 - mmd_squared(self.points, self.masses, self.points[:1], np.zeros(1), self.bandwidth)
+        return 1.0 - self._own
 
     def moment(self, power: int) -> float:
         """int x^power dmu in the first coordinate."""

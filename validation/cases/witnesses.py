@@ -24,7 +24,7 @@ from mudot.solvers.geometries import (
 from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.cases.clouds import Reference, on_mesh, reference
 from mudot.validation.convergence import fitted_power
-from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
+from mudot.validation.outcome import Case, Check, Kind, Outcome, Plot, Series, Table
 from mudot.validation.particles.samplers import (
     BirthDeathLangevin,
     InteractionForceTransport,
@@ -144,9 +144,10 @@ def _in_number(quick: bool) -> Outcome:
             (witness.name, n, math.sqrt(m), e, math.sqrt(m) / e)
             for n, m, e in zip(counts, means, expected, strict=True)
         ]
-        outcome.checks.append(
-            Check(f"{witness.name}: power of n, two standard errors", slope, 2 * error, "within", -0.5)
-        )
+        # Weights that are fitted anew do better than draws once enough points can carry them: at least the root.
+        kind: Kind = "at most" if witness.name.startswith("IFT") else "within"
+        bound = 2 * error - 0.5 if kind == "at most" else 2 * error
+        outcome.checks.append(Check(f"{witness.name}: power of n, two standard errors", slope, bound, kind, -0.5))
         outcome.checks.append(Check(f"{witness.name}: standard error of the power", error, 0.15 if quick else 0.05))
         series.append(Series(witness.name, counts, [math.sqrt(m) for m in means], slope=-0.5))
     columns = ("method", "particles", "MMD to the Eulerian flow", "of independent draws", "ratio")
@@ -165,7 +166,7 @@ def _in_step(quick: bool) -> Outcome:
     """Distance to the Eulerian flow against the step. Weighted particles on a lattice integrate smooth functions to
     round-off, so that nothing but the step is left."""
     count, taus = (160, [0.1, 0.05, 0.025]) if quick else (240, [0.1, 0.05, 0.025, 0.0125])
-    mesh = Cartesian(640, -6.0, 6.0)
+    mesh = Cartesian(640 if quick else 960, -6.0, 6.0)
     lattice = np.linspace(-5.2, 5.8, count)[:, None]
     density = np.exp(START.log_density(lattice))
     start = Particles(lattice, density / density.sum())

@@ -147,9 +147,36 @@ class MaximumMeanDiscrepancyFlow:
 
 
 @dataclass(frozen=True, eq=False)
+class DeRegularizedFlow:
+    """DrMMD flow: Wasserstein flow of DrMMD with the kernel exp(-r^2/(2 h^2)) (Chen, Mustafi, Glaser, Korba, Gretton
+    and Sriperumbudur 2024). The target is weighted points, where all solves take place.
+
+    points, masses: shapes (m, d), (m,), sum 1
+    """
+
+    points: np.ndarray
+    masses: np.ndarray
+    bandwidth: float
+    regularization: float
+
+    def __post_init__(self) -> None:
+        matrix = gram(self.points, self.points, self.bandwidth)
+        object.__setattr__(self, "_inverse", np.linalg.inv(matrix + np.diag(self.regularization / self.masses)))
+
+    def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
+        """Down the witness 2 (1 + lambda) (Sigma_pi + lambda)^-1 m, m = K(mu - pi), by Woodbury's formula
+        (Sigma_pi + lambda)^-1 m = (m - K (K + lambda/masses)^-1 m)/lambda with the last solve on the points."""
+        x, h = now.positions, self.bandwidth
+        excess = embedding(self.points, x, now.weights, h) - embedding(self.points, self.points, self.masses, h)
+        seen = self.masses + self._inverse @ excess  # type: ignore[attr-defined]
+        slope = embedding_gradient(x, x, now.weights, h) - embedding_gradient(x, self.points, seen, h)
+        return _moved(now, -2 * (1 + self.regularization) / self.regularization * slope, tau)
+
+
+@dataclass(frozen=True, eq=False)
 class InteractionForceTransport:
-    """Spherical IFT flow of MMD^2/2 with rates 1: an MMD-flow step for the positions, then weights that solve
-    min MMD^2(w, pi)/2 + MMD^2(w, old)/(2 tau) over the simplex (Gladin, Dvurechensky, Mielke and Zhu 2024, Alg. 1).
+    """Spherical IFT flow of MMD^2/2, reaction of rate beta: an MMD-flow step for the positions, then weights that solve
+    min MMD^2(w, pi)/2 + MMD^2(w, old)/(2 beta tau) over the simplex (Gladin et al. 2024, Alg. 1).
 
     old: the measure from which weights start, 'moved' (old weights at the new positions) or 'previous' (both before the
          step). The second proximal step undoes the transport, as far as new positions can express the old measure: its
@@ -160,6 +187,7 @@ class InteractionForceTransport:
     bandwidth: float
     iterations: int = 200
     old: Literal["moved", "previous"] = "moved"
+    reaction: float = 1.0
 
     def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
         """Positions first, weights next."""
@@ -167,11 +195,12 @@ class InteractionForceTransport:
         x = moved.positions
         matrix, pull = gram(x, x, self.bandwidth), self.target.embedding(x, self.bandwidth)
         before = matrix if self.old == "moved" else gram(x, now.positions, self.bandwidth)
-        wanted = (tau * pull + before @ now.weights) / (1 + tau)
-        return Particles(x, _on_simplex(matrix, wanted, now.weights, self.iterations))
+        eta = self.reaction * tau
+        wanted = (eta * pull + before @ now.weights) / (1 + eta)
+        return Particles(x, best_weights(matrix, wanted, now.weights, self.iterations))
 
 
-def _on_simplex(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:
+def best_weights(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:
     """min w.K.w/2 - wanted.w over the simplex, by accelerated projected gradients (Beck and Teboulle 2009) with
     restarts where the step turns back (O'Donoghue and Candes 2015)."""
     length = 1 / float(np.abs(matrix).sum(axis=1).max())
@@ -207,6 +236,14 @@ class SteinDiscrepancyDescent:
     def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
         """Down the gradient of int k_pi(x, .) dmu."""
         return _moved(now, -self.slope(now), tau)
+
+    def discrepancy(self, now: Particles) -> float:
+        """KSD^2 of the particles: sum_ij w_i w_j k_pi(x_i, x_j)."""
+        x, h2 = now.positions, self.bandwidth**2
+        g, r = self.target.score(x), x[:, None] - x[None]
+        jump, squares = g[:, None] - g[None], (r**2).sum(axis=2)
+        b = g @ g.T + (jump * r).sum(axis=2) / h2 + x.shape[1] / h2 - squares / h2**2
+        return float(now.weights @ (gram(x, x, self.bandwidth) * b) @ now.weights)
 
     def slope(self, now: Particles) -> np.ndarray:
         """grad_x sum_j w_j k_pi(x, x_j), k_pi = k b with b = g_x.g_y + (g_x - g_y).r/h^2 + d/h^2 - |r|^2/h^4,

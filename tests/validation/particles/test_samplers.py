@@ -11,6 +11,7 @@ import pytest
 from mudot.validation.particles.kernels import embedding, embedding_gradient, gram, mmd_squared
 from mudot.validation.particles.samplers import (
     BirthDeathLangevin,
+    DeRegularizedFlow,
     InteractionForceTransport,
     Langevin,
     MaximumMeanDiscrepancyFlow,
@@ -157,3 +158,38 @@ def test_runs_end_on_the_times_asked_for() -> None:
     # One particle: grad log pi alone, x' = -x, by 2 steps of 0.15 and 3 of 0.7/3.
     assert found[0].positions[0, 0] == pytest.approx(2 * 0.85**2)
     assert found[1].positions[0, 0] == pytest.approx(2 * 0.85**2 * (1 - 0.7 / 3) ** 3)
+
+
+def test_ksd_descent_goes_down_the_gradient_of_the_discrepancy() -> None:
+    now, method, step = cloud(8), SteinDiscrepancyDescent(BUMPS, 0.9), 1e-5
+    slope = method.slope(now)
+    for i, axis in ((0, 0), (3, 1), (7, 0)):
+        values = []
+        for sign in (1, -1):
+            x = now.positions.copy()
+            x[i, axis] += sign * step
+            values.append(method.discrepancy(Particles(x, now.weights)) / 2)
+        assert (values[0] - values[1]) / (2 * step) == pytest.approx(now.weights[i] * slope[i, axis], rel=1e-6)
+
+
+def test_drmmd_flow_goes_down_the_gradient_of_its_energy() -> None:
+    """DrMMD = (1 + lambda) <m, (Sigma_pi + lambda)^-1 m>, m = K(mu - pi), by the features of all points."""
+    pi, now, h, ridge, step = cloud(15, seed=1), cloud(6), 0.9, 0.3, 1e-5
+    method = DeRegularizedFlow(pi.positions, pi.weights, h, ridge)
+    velocity = method.step(now, 1.0, np.random.default_rng(0)).positions - now.positions
+
+    def energy(x: np.ndarray) -> float:
+        points = np.concatenate([x, pi.positions])
+        signed = np.concatenate([now.weights, -pi.weights])
+        # Coordinates in the span of k(points, .), orthonormal by Cholesky: k(points_i, .) = rows of the factor.
+        features = np.linalg.cholesky(gram(points, points, h) + 1e-13 * np.eye(len(points)))
+        seen = features[len(x) :]
+        covariance = seen.T @ (pi.weights[:, None] * seen)
+        m = signed @ features
+        return float((1 + ridge) * m @ np.linalg.solve(covariance + ridge * np.eye(len(m)), m))
+
+    for i, axis in ((0, 0), (2, 1), (5, 1)):
+        shift = np.zeros_like(now.positions)
+        shift[i, axis] = step
+        slope = (energy(now.positions + shift) - energy(now.positions - shift)) / (2 * step)
+        assert slope == pytest.approx(-now.weights[i] * velocity[i, axis], rel=1e-5)

@@ -1,0 +1,92 @@
+"""What the pages of published experiments share: particles and grid from one problem file, side by side in time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mudot.solvers.energies import Energy
+from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.geometries import Geometry
+from mudot.validation.cases.clouds import Reference, reference
+from mudot.validation.experiments import Experiment
+from mudot.validation.outcome import Check, Outcome, Table
+from mudot.validation.particles.samplers import Particles, Sampler, run
+
+
+def eulerian(
+    experiment: Experiment,
+    geometry: Geometry | None = None,
+    energy: Energy | None = None,
+    times: Sequence[float] | None = None,
+) -> Solution:
+    """The flow of the problem file, or with another geometry, energy or other output times."""
+    problem = experiment.problem
+    flow = GradientFlow(problem.mesh, energy or problem.energy, geometry or problem.geometry)
+    return solve(flow, problem.start, list(times or problem.times), problem.rtol)
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Runs of a particle method from independent starts.
+
+    states: for every seed the particles at the output times
+    """
+
+    states: list[list[Particles]]
+
+    def mean(self, observe: Callable[[Particles], float]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard error over seeds of a number seen in the particles, each of shape (times,)."""
+        seen = np.array([[observe(state) for state in states] for states in self.states])
+        return seen.mean(axis=0), seen.std(axis=0, ddof=1) / math.sqrt(len(seen))
+
+    def distances(self, references: Sequence[Reference]) -> np.ndarray:
+        """Root mean square of the MMD to Eulerian solutions at the output times."""
+        squares = [
+            [there.distance(state.positions, state.weights) for there, state in zip(references, states, strict=True)]
+            for states in self.states
+        ]
+        return np.asarray(np.sqrt(np.mean(squares, axis=0)))
+
+
+def ensemble(
+    experiment: Experiment, sampler: Sampler, count: int, seeds: int, times: Sequence[float], tau: float
+) -> Ensemble:
+    """`seeds` runs of `count` particles."""
+    states = []
+    for seed in range(seeds):
+        rng = np.random.default_rng([seed, count])
+        states.append(run(sampler, experiment.draws(count, rng), list(times), tau, rng))
+    return Ensemble(states)
+
+
+def side_by_side(
+    outcome: Outcome, name: str, runs: Ensemble, solution: Solution, bandwidth: float, bound: float, count: int
+) -> None:
+    """Table and check: distance of particles and grid over that of as many independent draws of the Eulerian law."""
+    there = [reference(solution.flow.mesh, density, bandwidth) for density in solution.density]
+    distances = runs.distances(there)
+    floors = np.sqrt([max(r.floor, 0.0) / count for r in there])
+    rows = [
+        (float(t), float(d), float(f), float(d / f)) for t, d, f in zip(solution.times, distances, floors, strict=True)
+    ]
+    columns = ("time", "MMD of particles and grid", "of independent draws", "ratio")
+    title = f"{name}: {count} particles, root mean square over {len(runs.states)} seeds, bandwidth {bandwidth:g}"
+    outcome.tables.append(Table(title, columns, tuple(rows)))
+    worst = float(np.max(distances / floors))
+    outcome.checks.append(Check(f"{name}: MMD of particles and grid over the noise floor", worst, bound))
+
+
+def shares(solution: Solution, inside: Callable[..., np.ndarray]) -> np.ndarray:
+    """Mass where a function of the coordinates is true, at every output, shape (times,)."""
+    mesh = solution.flow.mesh
+    region = np.broadcast_to(inside(*mesh.coordinates), mesh.shape)
+    return np.array([float((density * mesh.volumes)[region].sum()) for density in solution.density])
+
+
+def share_of(inside: Callable[..., np.ndarray]) -> Callable[[Particles], float]:
+    """The same seen in particles."""
+    return lambda now: float(now.weights[inside(*now.positions.T)].sum())

@@ -1,0 +1,226 @@
+"""Published experiments with discrepancies as energies: IFT in the plane, KSD descent, three rings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import norm
+
+from mudot.solvers.energies import MaximumMeanDiscrepancy
+from mudot.solvers.flows import Solution
+from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
+from mudot.solvers.kernels.functions import GaussianKernel
+from mudot.validation.cases.clouds import Reference, reference
+from mudot.validation.cases.experiment_runs import Ensemble, ensemble, eulerian, share_of, shares, side_by_side
+from mudot.validation.cases.runs import balance
+from mudot.validation.experiments import Experiment, experiment
+from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
+from mudot.validation.particles.kernels import embedding, gram
+from mudot.validation.particles.samplers import (
+    DeRegularizedFlow,
+    InteractionForceTransport,
+    MaximumMeanDiscrepancyFlow,
+    Particles,
+    Sampler,
+    SteinDiscrepancyDescent,
+    best_weights,
+    run,
+    uniform,
+)
+
+WIDTH, PARTICLES, REACTION, NOISE = 10.0, 100, 0.1, 10.0
+"""Of the IFT paper: kernel, number, weight step per position step of one unit of time, noise."""
+
+
+def _planar(quick: bool) -> Outcome:
+    """The IFT paper's targets (a) and (b)."""
+    outcome = Outcome()
+    for letter, name in (("a", "ift-gaussian"), ("b", "ift-mixture")):
+        _planar_target(outcome, letter, experiment(name, 0.6 if quick else 1.0), quick)
+    return outcome
+
+
+def _planar_target(outcome: Outcome, letter: str, given: Experiment, quick: bool) -> None:
+    last = 160.0 if quick else 1000.0
+    times = [t for t in given.problem.times if t <= last]
+    reaction = REACTION * Spherical(FisherRao())
+    grid = {
+        "MMD flow": eulerian(given, Wasserstein(), times=times),
+        "WFR": eulerian(given, Wasserstein() + reaction, times=times),
+        "IFT": eulerian(given, times=times),
+    }
+    target = given.target_mixture
+    samplers: dict[str, Sampler] = {
+        "MMD flow": MaximumMeanDiscrepancyFlow(target, WIDTH),
+        "MMD flow, noise": MaximumMeanDiscrepancyFlow(target, WIDTH, NOISE),
+        "IFT": InteractionForceTransport(target, WIDTH, 30, reaction=REACTION),
+    }
+    seeds = 2 if quick else 4
+    runs = {name: ensemble(given, sampler, PARTICLES, seeds, times, 1.0) for name, sampler in samplers.items()}
+    side_by_side(outcome, f"({letter}) MMD flow", runs["MMD flow"], grid["MMD flow"], WIDTH, 1.5, PARTICLES)
+    _support(outcome, letter, runs, grid["IFT"])
+    for name, solution in grid.items():
+        outcome.checks.append(Check(f"({letter}) {name}: balance over dissipation", balance(solution), 1e-3))
+    ift = grid["IFT"]
+    seen = ift.energy > 1e-12 * ift.energy[0]
+    growth = (ift.energy / ift.energy[0] * np.exp(2 * REACTION * ift.times))[seen]
+    outcome.checks.append(Check(f"({letter}) IFT: largest MMD²(t) exp(2 β t)/MMD²(0)", float(growth.max()), 1 + 1e-6))
+    late = times.index(160.0)
+    factor = math.sqrt(grid["MMD flow"].energy[late] / ift.energy[late])
+    outcome.checks.append(Check(f"({letter}) t = 160: MMD of the MMD flow over that of IFT", factor, 10.0, "at least"))
+    outcome.plots.append(_mmd_plot(f"target ({letter})", given, grid, runs))
+
+
+def _support(outcome: Outcome, letter: str, runs: dict[str, Ensemble], solution: Solution) -> None:
+    """Why few IFT particles lag behind their limit: at first no weights on their positions come near it. The Eulerian
+    flow makes mass where the start has next to none; particles must carry it there."""
+    there = [reference(solution.flow.mesh, density, WIDTH) for density in solution.density]
+    lag = runs["IFT"].distances(there)
+    fitted = Ensemble([[_refitted(s, r) for s, r in zip(states, there, strict=True)] for states in runs["IFT"].states])
+    least = fitted.distances(there)
+    floors = np.sqrt([r.floor / PARTICLES for r in there])
+    rows = [tuple(map(float, row)) for row in zip(solution.times, lag, least, floors, strict=True)]
+    columns = ("time", "MMD of IFT particles and grid", "least for weights on their positions", "noise floor")
+    outcome.tables.append(Table(f"({letter}) IFT: what {PARTICLES} particles can represent", columns, tuple(rows)))
+    early = list(solution.times).index(20.0)
+    claim = f"({letter}) IFT, t = 20: least MMD on the particles' positions over the noise floor"
+    outcome.checks.append(Check(claim, float(least[early] / floors[early]), 3.0, "at least"))
+    late = list(solution.times).index(160.0)
+    ahead = runs["MMD flow"].distances(there)[late] / lag[late]
+    claim = f"({letter}) t = 160: MMD to the IFT flow, MMD-flow particles over IFT particles"
+    outcome.checks.append(Check(claim, float(ahead), 1.0, "at least"))
+
+
+def _refitted(state: Particles, there: Reference) -> Particles:
+    """The same positions with the weights that come closest."""
+    x = state.positions
+    pull = embedding(x, there.points, there.masses, WIDTH)
+    return Particles(x, best_weights(gram(x, x, WIDTH), pull, state.weights, 2000))
+
+
+def _mmd_plot(title: str, given: Experiment, grid: dict[str, Solution], runs: dict[str, Ensemble]) -> Plot:
+    """MMD to the target: Eulerian flows as lines, particles as markers."""
+    pi = reference(given.mesh, given.problem.target, WIDTH)
+    lines = [
+        Series(name, list(s.times[1:]), [math.sqrt(2 * max(e, 1e-10)) for e in s.energy[1:]], exact=True)
+        for name, s in grid.items()
+    ]
+    times = list(next(iter(grid.values())).times[1:])
+    marks = []
+    for name, found in runs.items():
+        distances = found.distances([pi] * (len(times) + 1))
+        marks.append(Series(name, times, list(distances[1:])))
+    return Plot(title, "time $t$ (position steps)", "MMD to the target", (*lines, *marks), True, True)
+
+
+def _stein_descent(quick: bool) -> Outcome:
+    """Symmetric mixtures: the flow keeps symmetry; particles on the axis of symmetry stay there."""
+    outcome, rows, series = Outcome(), [], []
+    for variance, name, tau in ((0.1, "narrow", 0.0025), (0.3, "middle", 0.01), (2.0, "wide", 0.05)):
+        if quick and name == "narrow":
+            continue
+        given = experiment(f"ksd-symmetric-{name}", 0.7 if quick else 1.0)
+        solution = eulerian(given)
+        uneven = max(float(np.max(np.abs(d - d[::-1]))) / float(d.max()) for d in solution.density)
+        outcome.checks.append(Check(f"variance {variance}: unevenness in x over the maximum", uneven, 1e-8))
+        outcome.checks.append(Check(f"variance {variance}: balance over dissipation", balance(solution), 1e-3))
+        sampler = SteinDiscrepancyDescent(given.target, 1.0)
+        count, seeds = 100, 2 if quick else 8
+        runs = ensemble(given, sampler, count, seeds, solution.times, tau)
+        side_by_side(outcome, f"variance {variance}", runs, solution, 1.0, 1.5, count)
+        stuck = _on_axis(given, sampler, solution, tau)
+        off = max(float(np.abs(state.positions[:, 0]).max()) for state in stuck)
+        outcome.checks.append(
+            Check(f"variance {variance}: distance of particles from the axis they start on", off, 0.0)
+        )
+        energies = [sampler.discrepancy(state) / 2 for state in stuck]
+        rows += [
+            (variance, float(t), float(e), float(a))
+            for t, e, a in zip(solution.times, solution.energy, energies, strict=True)
+        ]
+        series.append(Series(f"variance {variance:g}", list(solution.times), list(solution.energy), exact=True))
+        series.append(Series(f"variance {variance:g}", list(solution.times), energies))
+    columns = ("variance", "time", "KSD²/2 of the Eulerian flow", "of particles on the axis")
+    outcome.tables.append(Table("Eulerian flow, and particles that start on the axis x = 0", columns, tuple(rows)))
+    label = r"$\mathrm{KSD}^2/2$"
+    outcome.plots.append(
+        Plot("Eulerian flow (lines), particles on the axis", "time $t$", label, tuple(series), False, True)
+    )
+    return outcome
+
+
+def _on_axis(given: Experiment, sampler: SteinDiscrepancyDescent, solution: Solution, tau: float) -> list[Particles]:
+    """Quantiles of the initial measure along y, on x = 0."""
+    y = norm.ppf((np.arange(60) + 0.5) / 60, 0.0, math.sqrt(0.5))
+    start = uniform(np.stack([np.zeros_like(y), y], axis=1))
+    return run(sampler, start, list(solution.times), tau, np.random.default_rng(0))
+
+
+def _rings(quick: bool) -> Outcome:
+    """KALE and DrMMD flows to three rings, beside the MMD flow with the same kernel."""
+    share, width, count = (0.4, 0.3, 150) if quick else (0.8, 0.3, 300)
+    given = {name: experiment(f"rings-{name}", share) for name in ("kale", "drmmd")}
+    one = given["drmmd"]
+    mmd = MaximumMeanDiscrepancy(GaussianKernel(width), one.problem.target)
+    grid = {
+        "MMD": eulerian(one, energy=mmd),
+        "KALE": eulerian(given["kale"]),
+        "DrMMD": eulerian(one),
+    }
+    pi = reference(one.mesh, one.problem.target, width)
+    sampler = DeRegularizedFlow(pi.points, pi.masses, width, 0.1)
+    times = one.problem.times
+    runs = ensemble(one, sampler, count, 2 if quick else 4, times, 0.002 if quick else 0.001)
+    outcome = Outcome()
+    side_by_side(outcome, "DrMMD", runs, grid["DrMMD"], width, 1.5, count)
+    distances = {name: [math.sqrt(2 * max(mmd.value(one.mesh, d), 0.0)) for d in s.density] for name, s in grid.items()}
+    above = {name: shares(s, _upper) for name, s in grid.items()}
+    rows: list[tuple[str | int | float, ...]] = [(name, *(float(v) for v in above[name][::2])) for name in grid]
+    mean, _ = runs.mean(share_of(_upper))
+    rows.append((f"DrMMD, {count} particles", *(float(v) for v in mean[::2])))
+    columns = ("flow", *(f"t = {t:g}" for t in times[::2]))
+    outcome.tables.append(Table("Mass in y > 0.05: the two upper rings", columns, tuple(rows)))
+    for name, solution in grid.items():
+        outcome.checks.append(Check(f"{name}: balance over dissipation", balance(solution), 1e-3))
+    for name in ("KALE", "DrMMD"):
+        factor = distances["MMD"][-1] / distances[name][-1]
+        outcome.checks.append(Check(f"{name}: final MMD of the MMD flow over its own", factor, 1.0, "at least"))
+    lines = [Series(name, list(times), list(v), exact=True) for name, v in above.items()]
+    lines.append(Series("DrMMD", list(times), list(mean)))
+    outcome.plots.append(Plot("mass that reached the upper rings", "time $t$", "mass in $y > 0.05$", tuple(lines)))
+    curves = [Series(name, list(times), v) for name, v in distances.items()]
+    outcome.plots.append(Plot("distance to the rings", "time $t$", "MMD to the target", tuple(curves), False, True))
+    return outcome
+
+
+def _upper(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(y > 0.05)
+
+
+EXPERIMENTS_MMD = (
+    Case(
+        "experiment-ift",
+        "Interaction-force transport in the plane",
+        "One published step is one unit of time; MMD-flow particles follow the grid, IFT ones as far as they can.",
+        "Gladin, Dvurechensky, Mielke and Zhu 2024, arXiv:2405.17075, section 4; `mudot run ift-gaussian.toml`",
+        "(a) a Gaussian, (b) three Gaussians, from N((5, 5), Id); width 10, 100 particles, step 50, reaction 0.1",
+        _planar,
+    ),
+    Case(
+        "experiment-ksd-descent",
+        "KSD descent and its spurious symmetric points",
+        "The flow keeps the symmetry of start and target; particles on the axis of symmetry never leave it.",
+        "Korba, Aubin-Frankowski, Majewski and Ablin 2021, section 5; `mudot run ksd-symmetric-middle.toml`",
+        "two Gaussians at (±1, 0) of variances 0.1, 0.3, 2, Gaussian kernel of bandwidth 1",
+        _stein_descent,
+    ),
+    Case(
+        "experiment-rings",
+        "Three rings by KALE and DrMMD flows",
+        "De-regularised discrepancies carry mass to rings that the MMD flow does not reach; particles agree.",
+        "Glaser, Arbel and Gretton 2021; Chen et al. 2024, arXiv:2409.14980; `mudot run rings-drmmd.toml`",
+        "rings of radius 0.3 smoothed to a width of 0.06, bandwidth 0.3, regularisation 0.1",
+        _rings,
+    ),
+)
