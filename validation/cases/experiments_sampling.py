@@ -155,8 +155,8 @@ def _potentials(quick: bool) -> Outcome:
     side_by_side(outcome, "double well, Langevin", runs, solution, 0.5, 1.5, 400)
     plane = experiment("mueller-brown", 0.4 if quick else 0.8)
     plane = replace(plane, problem=replace(plane.problem, rtol=1e-4)) if quick else plane
-    times = [0.0, 0.25, 0.5] if quick else list(plane.problem.times)
-    count, seeds = (250, 3) if quick else (500, 8)
+    times = [0.0, 0.25, 0.5] if quick else [0.0, 0.1, 0.25, 0.5, 1.0]
+    count, seeds = (250, 3) if quick else (500, 4)
     grid = {"spherical WFR": eulerian(plane, times=times), "W": eulerian(plane, Wasserstein(), times=times)}
     samplers: dict[str, Sampler] = {
         "spherical WFR": BirthDeathLangevin(plane.target, 0.06),
