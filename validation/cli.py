@@ -24,6 +24,8 @@ _EXAMPLES = """examples:
   mudot run problem.toml --output result.h5    solve the problem of a file
   mudot info result.h5                         what a result holds, and its ledger
   mudot plot result.h5                         pictures beside the result
+  mudot compare result.h5 particles.npz        distances of particles to the flow, beside their noise
+  mudot sample result.h5 --time 1 -o draws.npz independent draws
   mudot validate                               every validation case; report/index.html
 """
 
@@ -50,6 +52,24 @@ def parser() -> argparse.ArgumentParser:
     plot = commands.add_parser("plot", help="draw a result file")
     plot.add_argument("result", type=Path, help="an HDF5 result")
     plot.add_argument("--output", "-o", type=Path, help="folder for the pictures (default: beside the result)")
+    compare = commands.add_parser("compare", help="hold particles against a result")
+    compare.add_argument("result", type=Path, help="an HDF5 result")
+    compare.add_argument(
+        "particles", type=Path, help=".npz (positions, times, weights) or .csv (time, x, y, z, weight)"
+    )
+    compare.add_argument("--bandwidth", type=float, help="of the Gaussian kernel of MMD")
+    compare.add_argument("--output", "-o", type=Path, help="a JSON file")
+    compare.add_argument("--figure", type=Path, help="a picture (.png or .pdf)")
+    sample = commands.add_parser("sample", help="independent draws of a result")
+    sample.add_argument("result", type=Path, help="an HDF5 result")
+    sample.add_argument("--time", type=float, required=True, help="linear between frames")
+    sample.add_argument("--number", type=int, default=1000, help="how many")
+    sample.add_argument("--seed", type=int, default=0, help="of the generator")
+    sample.add_argument("--output", "-o", type=Path, required=True, help="an .npz or .csv file")
+    expect = commands.add_parser("expect", help="means of expressions and quartiles under a result")
+    expect.add_argument("result", type=Path, help="an HDF5 result")
+    expect.add_argument("expression", nargs="+", help="such as 'x**2 + y'")
+    expect.add_argument("--time", type=float, help="linear between frames; every frame by default")
     validate = commands.add_parser("validate", help="run validation cases and write the report")
     validate.add_argument("--case", action="append", default=[], metavar="NAME", help="only this case; repeatable")
     validate.add_argument("--list", action="store_true", help="list the cases and stop")
@@ -63,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 done, 1 failed on the way or a case failed, 2 unusable input."""
     options = parser().parse_args(arguments)
     try:
-        return {"run": _run, "info": _info, "plot": _plot, "validate": _validate}[options.command](options)
+        return _COMMANDS[options.command](options)
     except MudotError as error:
         print(f"mudot: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -104,6 +124,27 @@ def _plot(options: argparse.Namespace) -> int:
     return 0
 
 
+def _compare(options: argparse.Namespace) -> int:
+    from mudot.validation.compare import commands
+
+    fits = commands.run_compare(options.result, options.particles, options.bandwidth, options.output, options.figure)
+    return 0 if fits else 1
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from mudot.validation.compare import commands
+
+    commands.run_sample(options.result, options.time, options.number, options.seed, options.output)
+    return 0
+
+
+def _expect(options: argparse.Namespace) -> int:
+    from mudot.validation.compare import commands
+
+    commands.run_expect(options.result, options.expression, options.time)
+    return 0
+
+
 def _validate(options: argparse.Namespace) -> int:
     from mudot.validation import runner
 
@@ -134,3 +175,14 @@ def _say(result: Result) -> None:
             print(f"          {check.claim}: {check.measured:.6g}, expected {check.tolerance}", flush=True)
         if result.error:
             print(result.error, file=sys.stderr)
+
+
+_COMMANDS = {
+    "run": _run,
+    "info": _info,
+    "plot": _plot,
+    "compare": _compare,
+    "sample": _sample,
+    "expect": _expect,
+    "validate": _validate,
+}

@@ -1,0 +1,253 @@
+"""Clouds against the density of a result: every distance beside its noise floor, moments, and the best time lag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
+from mudot.solvers.results import Result
+from mudot.validation.compare import distances
+from mudot.validation.compare.clouds import Clouds
+from mudot.validation.compare.draws import density_at, draws
+
+REPLICATES = 40
+"""Sets of independent draws from which noise floors are taken."""
+LEVEL = 0.95
+_MOST = 20_000
+"""Draws and points for sliced distances."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a cloud: its value, and mean and upper quantile of what independent draws of the exact flow have."""
+
+    name: str
+    value: float
+    floor: float
+    upper: float
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether independent draws of this number could be as far away."""
+        return self.value <= self.upper
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment: of the cloud, of the exact flow, and the difference in standard errors of independent draws."""
+
+    name: str
+    cloud: float
+    exact: float
+    errors: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cloud at one time. `effective`: number of equal draws that its weights are worth; `outside`: share of the mass
+    beyond the box."""
+
+    time: float
+    particles: int
+    effective: float
+    outside: float
+    measures: tuple[Measure, ...]
+    moments: tuple[Moment, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, the bandwidth of MMD, and the shift of time by which the clouds fit best (NaN for one frame)."""
+
+    rows: tuple[Row, ...]
+    bandwidth: float
+    lag: float
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        measures = [m for row in self.rows for m in row.measures]
+        far = [m for m in measures if not m.within_noise]
+        if not far:
+            return f"within the noise of independent draws: {len(measures)} of {len(measures)} numbers"
+        worst = max(far, key=lambda m: m.value / m.floor)
+        return (
+            f"beyond the noise of independent draws in {len(far)} of {len(measures)} numbers; "
+            f"{worst.name} up to {worst.value / worst.floor:.3g} times its noise floor"
+        )
+
+
+def compare(result: Result, clouds: Clouds, bandwidth: float | None = None, seed: int = 0) -> Comparison:
+    """Hold clouds against a result.
+
+    bandwidth: of the Gaussian kernel of MMD; a quarter of the target's spread by default
+    Raises MudotError for clouds of another dimension, times outside the result, and a bandwidth that is none.
+    """
+    mesh = result.mesh
+    if clouds.positions[0].shape[1] != mesh.dimension:
+        raise MudotError(
+            f"positions: expected points in {mesh.dimension} dimensions, got {clouds.positions[0].shape[1]}"
+        )
+    width = bandwidth if bandwidth is not None else _spread(mesh, result.target) / 4
+    if not 0 < width < np.inf:
+        raise MudotError(f"bandwidth: expected a positive number, got {width}")
+    rng = np.random.default_rng(seed)
+    rows = [
+        _row(mesh, density_at(result, float(t)), float(t), x, w, width, rng)
+        for t, x, w in zip(clouds.times, clouds.positions, clouds.weights, strict=True)
+    ]
+    return Comparison(tuple(rows), width, _lag(result, clouds, width))
+
+
+def _spread(mesh: Cartesian, density: np.ndarray) -> float:
+    """Root mean square distance from the mean, over the root of the dimension."""
+    masses = density * mesh.volumes / (density * mesh.volumes).sum()
+    square = sum(float((masses * (c - float((masses * c).sum())) ** 2).sum()) for c in mesh.coordinates)
+    return float(np.sqrt(square / mesh.dimension))
+
+
+def _row(
+    mesh: Cartesian,
+    density: np.ndarray,
+    time: float,
+    points: np.ndarray,
+    weights: np.ndarray,
+    bandwidth: float,
+    rng: np.random.Generator,
+) -> Row:
+    masses = density * mesh.volumes
+    masses = masses / masses.sum()
+    effective = float(1 / (weights**2).sum())
+    count = max(1, round(effective))
+    measures = _on_mesh(mesh, masses, points, weights, count, bandwidth, rng)
+    measures += _wasserstein(mesh, density, masses, points, weights, count, rng)
+    beyond = distances.outside(mesh, points, weights)
+    return Row(
+        time, len(points), effective, beyond, tuple(measures), _moments(mesh, masses, points, weights, effective)
+    )
+
+
+def _noise(name: str, value: float, replicates: list[float]) -> Measure:
+    return Measure(name, value, float(np.mean(replicates)), float(np.quantile(replicates, LEVEL)))
+
+
+def _on_mesh(
+    mesh: Cartesian,
+    masses: np.ndarray,
+    points: np.ndarray,
+    weights: np.ndarray,
+    count: int,
+    bandwidth: float,
+    rng: np.random.Generator,
+) -> list[Measure]:
+    """MMD and energy distance; draws go through the same sharing among cell centres as the particles."""
+    mine = distances.on_mesh(mesh, points, weights) - masses
+    clouds = [
+        distances.on_mesh(
+            mesh, draws(mesh, masses / mesh.volumes, count, int(rng.integers(2**63))), np.full(count, 1 / count)
+        )
+        - masses
+        for _ in range(REPLICATES)
+    ]
+    found = []
+    for name, kernel in distances.kernels(mesh, bandwidth).items():
+
+        def length(gap: np.ndarray, kernel: Any = kernel) -> float:
+            return float(np.sqrt(max(0.0, distances.quadratic(mesh, kernel, gap))))
+
+        found.append(_noise(name, length(mine), [length(gap) for gap in clouds]))
+    return found
+
+
+def _wasserstein(
+    mesh: Cartesian,
+    density: np.ndarray,
+    masses: np.ndarray,
+    points: np.ndarray,
+    weights: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+) -> list[Measure]:
+    """W1 and W2: exact on a line; sliced, on at most so many points, in the plane and in space."""
+    names = ("W1", "W2") if mesh.dimension == 1 else ("sliced W1", "sliced W2")
+    if mesh.dimension == 1:
+
+        def measure(x: np.ndarray, w: np.ndarray) -> tuple[float, float]:
+            return distances.wasserstein_line(x[:, 0], w, mesh.edges[0], masses)
+
+        sets = REPLICATES
+    else:
+        centres = np.stack([c.reshape(-1) for c in np.broadcast_arrays(*mesh.coordinates)], axis=1)
+        flat = masses.reshape(-1)
+        kept = flat > 1e-9 * flat.max()
+
+        def measure(x: np.ndarray, w: np.ndarray) -> tuple[float, float]:
+            return distances.sliced(x, w, centres[kept], flat[kept] / flat[kept].sum())
+
+        sets = REPLICATES // 4
+        if len(points) > _MOST:
+            chosen = rng.choice(len(points), _MOST, p=weights)
+            points, weights, count = points[chosen], np.full(_MOST, 1 / _MOST), min(count, _MOST)
+    value = measure(points, weights)
+    replicates = [
+        measure(draws(mesh, density, count, int(rng.integers(2**63))), np.full(count, 1 / count)) for _ in range(sets)
+    ]
+    return [_noise(name, value[i], [r[i] for r in replicates]) for i, name in enumerate(names)]
+
+
+def _moments(
+    mesh: Cartesian, masses: np.ndarray, points: np.ndarray, weights: np.ndarray, effective: float
+) -> tuple[Moment, ...]:
+    """Means and variances along the axes, of the piecewise constant density."""
+    found = []
+    for axis, name in zip(range(mesh.dimension), "xyz", strict=False):
+        centre = mesh.coordinates[axis]
+        within = np.broadcast_to((mesh.widths[axis] ** 2 / 12).reshape(np.shape(centre)), mesh.shape)
+        mean = float((masses * centre).sum())
+        gap = centre - mean
+        variance = float((masses * (gap**2 + within)).sum())
+        fourth = float((masses * gap**4).sum())
+        x = points[:, axis]
+        m = float(weights @ x)
+        v = float(weights @ (x - m) ** 2)
+        found.append(Moment(f"mean {name}", m, mean, (m - mean) / np.sqrt(variance / effective)))
+        spread = np.sqrt(max(fourth - variance**2, 1e-300) / effective)
+        found.append(Moment(f"variance {name}", v, variance, float((v - variance) / spread)))
+    return tuple(found)
+
+
+def _lag(result: Result, clouds: Clouds, bandwidth: float) -> float:
+    """The shift s for which the clouds at t are nearest in MMD to the exact flow at t + s; parabola at the minimum."""
+    times = result.times
+    room = float(times[-1] - times[0])
+    if result.committed < 2 or room <= 0 or len(clouds.times) < 2:
+        return float("nan")
+    mesh, kernel = result.mesh, distances.kernels(result.mesh, bandwidth)["MMD"]
+    gathered = [distances.on_mesh(mesh, x, w) for x, w in zip(clouds.positions, clouds.weights, strict=True)]
+
+    def misfit(shift: float) -> float:
+        total, used = 0.0, 0
+        for time, mine in zip(clouds.times, gathered, strict=True):
+            if times[0] <= time + shift <= times[-1]:
+                masses = density_at(result, float(time + shift)) * mesh.volumes
+                total += distances.quadratic(mesh, kernel, mine - masses / masses.sum())
+                used += 1
+        return total / used if used >= max(1, len(gathered) // 2) else float("inf")
+
+    return _least(misfit, np.linspace(-room / 4, room / 4, 41))
+
+
+def _least(function: Callable[[float], float], places: np.ndarray) -> float:
+    values = np.array([function(float(p)) for p in places])
+    best = int(np.argmin(values))
+    if 0 < best < len(places) - 1 and np.all(np.isfinite(values[best - 1 : best + 2])):
+        a, b, c = values[best - 1 : best + 2]
+        bend = a - 2 * b + c
+        if bend > 0:
+            return float(places[best] + (a - c) / (2 * bend) * (places[1] - places[0]))
+    return float(places[best])
