@@ -24,7 +24,7 @@ _MOST = 20_000
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a cloud: its value, and mean and upper quantile of what independent draws of the exact flow have."""
+    """One number of a cloud: its value, and mean and upper quantile of what independent draws of the flow have."""
 
     name: str
     value: float
