@@ -76,6 +76,9 @@ def parser() -> argparse.ArgumentParser:
     validate.add_argument("--quick", action="store_true", help="coarse meshes, about two minutes")
     validate.add_argument("--fresh", action="store_true", help="run cases again whose results are kept from before")
     validate.add_argument("--output", "-o", type=Path, default=Path("report"), help="folder of the report")
+    rates = commands.add_parser("rates", help="constants of functional inequalities and decay, as tables and a report")
+    rates.add_argument("--quick", action="store_true", help="fewer states, coarse meshes")
+    rates.add_argument("--output", "-o", type=Path, default=Path("report-rates"), help="folder of the report")
     return top
 
 
@@ -165,6 +168,18 @@ def _validate(options: argparse.Namespace) -> int:
     return 0 if passed == len(results) else 1
 
 
+def _rates(options: argparse.Namespace) -> int:
+    from mudot.validation import report, runner, tables
+    from mudot.validation.cases.rates import RATES
+
+    begin = time.perf_counter()
+    results = runner.run_cases(RATES, options.quick, _say, options.output / "cases")
+    for result in results:
+        tables.show(result.outcome.tables)
+    print(report.write(options.output, RATES, results, options.quick, time.perf_counter() - begin))
+    return 0 if all(result.passed for result in results) else 1
+
+
 def _say(result: Result) -> None:
     checks = result.outcome.checks
     count = sum(check.passed for check in checks)
@@ -185,4 +200,5 @@ _COMMANDS = {
     "sample": _sample,
     "expect": _expect,
     "validate": _validate,
+    "rates": _rates,
 }
