@@ -12,6 +12,7 @@ from mudot.validation.cases.kernels import KERNELS
 from mudot.validation.cases.limits import LIMITS
 from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.nonlinear import NONLINEAR
+from mudot.validation.cases.papers import PAPERS
 from mudot.validation.cases.rates import RATES
 from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
@@ -28,7 +29,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_SAMPLING)),
-    ("Functional inequalities and decay rates", RATES),
+    ("Functional inequalities and decay rates", (*RATES, *PAPERS)),
     ("Balances and invariants", BOOKS),
 )
 """In the order of the report."""
