@@ -69,12 +69,22 @@ class Comparison:
     lag: float
 
     @property
+    def consistent(self) -> bool:
+        """Whether the clouds could be independent draws: at most one number in ten is beyond its 95 % quantile (one in
+        twenty would be by chance; they are correlated), and none twice its noise floor."""
+        measures = [m for row in self.rows for m in row.measures]
+        far = [m for m in measures if not m.within_noise]
+        return len(far) <= 0.1 * len(measures) and all(m.value <= 2 * m.floor for m in far)
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         measures = [m for row in self.rows for m in row.measures]
         far = [m for m in measures if not m.within_noise]
-        if not far:
-            return f"within the noise of independent draws: {len(measures)} of {len(measures)} numbers"
+        if self.consistent:
+            return (
+                f"consistent with independent draws: {len(measures) - len(far)} of {len(measures)} numbers within noise"
+            )
         worst = max(far, key=lambda m: m.value / m.floor)
         return (
             f"beyond the noise of independent draws in {len(far)} of {len(measures)} numbers; "
