@@ -145,7 +145,10 @@ def info(path: Path) -> None:
             console.print(f"{key.removesuffix('_name'):9s} {attributes[key]}")
     versions = ", ".join(f"{k.removesuffix('_version')} {v}" for k, v in attributes.items() if k.endswith("_version"))
     console.print(f"versions  {versions}")
-    console.print("error     no error estimate is stored in this file")
+    if "density_error" in attributes:
+        console.print(f"error     relative L1 error of the density, estimated: {attributes['density_error']}")
+    else:
+        console.print("error     no error estimate is stored in this file; `mudot reference` makes one")
     table = Table("t", "mass", "minimum", "energy", "dissipation", "balance", *_part_titles(result.parts), box=None)
     for n in range(result.committed):
         parts = [f"{r + s:.6g}" for r, s in zip(result.rate[n], result.slope[n], strict=True)]

@@ -24,6 +24,7 @@ _EXAMPLES = """examples:
   mudot run problem.toml --output result.h5    solve the problem of a file
   mudot info result.h5                         what a result holds, and its ledger
   mudot plot result.h5                         pictures beside the result
+  mudot reference problem.toml --rtol 1e-3 -o reference.h5   with error bars
   mudot compare result.h5 particles.npz        distances of particles to the flow, beside their noise
   mudot sample result.h5 --time 1 -o draws.npz independent draws
   mudot validate                               every validation case; report/index.html
@@ -52,6 +53,13 @@ def parser() -> argparse.ArgumentParser:
     plot = commands.add_parser("plot", help="draw a result file")
     plot.add_argument("result", type=Path, help="an HDF5 result")
     plot.add_argument("--output", "-o", type=Path, help="folder for the pictures (default: beside the result)")
+    reference = commands.add_parser("reference", help="refine until the estimated error is small enough")
+    reference.add_argument("problem", type=Path, help="a TOML file; its cells are the coarsest mesh")
+    reference.add_argument("--rtol", type=float, default=1e-3, help="relative L1 error of the density at every output")
+    reference.add_argument("--output", "-o", type=Path, required=True, help="the HDF5 file to write")
+    reference.add_argument("--time", type=float, default=600.0, help="seconds that it may take")
+    reference.add_argument("--memory", type=float, help="bytes that it may take")
+    reference.add_argument("--overwrite", action="store_true", help="replace an existing result")
     compare = commands.add_parser("compare", help="hold particles against a result")
     compare.add_argument("result", type=Path, help="an HDF5 result")
     compare.add_argument(
@@ -127,6 +135,15 @@ def _plot(options: argparse.Namespace) -> int:
     return 0
 
 
+def _reference(options: argparse.Namespace) -> int:
+    from mudot.validation import certify
+
+    reached = certify.run(
+        options.problem, options.rtol, options.output, options.time, options.memory, options.overwrite
+    )
+    return 0 if reached else 1
+
+
 def _compare(options: argparse.Namespace) -> int:
     from mudot.validation.compare import commands
 
@@ -196,6 +213,7 @@ _COMMANDS = {
     "run": _run,
     "info": _info,
     "plot": _plot,
+    "reference": _reference,
     "compare": _compare,
     "sample": _sample,
     "expect": _expect,
