@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("--time", type=float, default=600.0, help="seconds that it may take")
     reference.add_argument("--memory", type=float, help="bytes that it may take")
     reference.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    library = commands.add_parser("references", help="the library of references that a paper can cite")
+    library.add_argument("--list", action="store_true", help="list the names (the default)")
+    library.add_argument("--make", metavar="NAME", help="compute one and compare it with the frozen numbers")
+    library.add_argument("--freeze", metavar="NAME", help="compute one and write its numbers into the library")
+    library.add_argument("--rtol", type=float, default=1e-2, help="relative L1 error of the density")
+    library.add_argument("--output", "-o", type=Path, help="a result file for the densities")
     compare = commands.add_parser("compare", help="hold particles against a result")
     compare.add_argument("result", type=Path, help="an HDF5 result")
     compare.add_argument(
@@ -144,6 +150,13 @@ def _reference(options: argparse.Namespace) -> int:
     return 0 if reached else 1
 
 
+def _references(options: argparse.Namespace) -> int:
+    from mudot.validation import references
+
+    name = options.make or options.freeze
+    return 0 if references.run(name, options.rtol, options.output, options.freeze is not None) else 1
+
+
 def _compare(options: argparse.Namespace) -> int:
     from mudot.validation.compare import commands
 
@@ -214,6 +227,7 @@ _COMMANDS = {
     "info": _info,
     "plot": _plot,
     "reference": _reference,
+    "references": _references,
     "compare": _compare,
     "sample": _sample,
     "expect": _expect,
