@@ -12,6 +12,7 @@ from mudot.validation.figures_curves import convergence_figure, curves_figure
 from mudot.validation.figures_ledger import ledger_figure
 from mudot.validation.figures_maps import maps_figure, marginal_maps_figure, slices_figure
 from mudot.validation.figures_profiles import marginal_profiles_figure, profiles_figure
+from mudot.validation.figures_scenes import scene_figure
 from mudot.validation.figures_style import alarm, save
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from mudot.solvers.results import Result
 
-__all__ = ["convergence_figure", "curves_figure", "figures_of", "plot", "save", "save_book", "shade"]
+__all__ = ["convergence_figure", "curves_figure", "figures_of", "plot", "save", "save_book", "scene_figure", "shade"]
 
 _DENSITIES: dict[int, dict[str, Callable[[Result], Figure]]] = {
     1: {"densities": profiles_figure},

@@ -78,6 +78,27 @@ class Plot:
     logy: bool = False
 
 
+@dataclass(frozen=True)
+class State:
+    """A density on a rectangle, rows along x, and particles over it: coordinates and weights, none for equal ones."""
+
+    title: str
+    density: Sequence[Sequence[float]]
+    horizontal: Sequence[float] = ()
+    vertical: Sequence[float] = ()
+    weights: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """States side by side; x and y: the edges of the cells."""
+
+    title: str
+    x: Sequence[float]
+    y: Sequence[float]
+    states: Sequence[State]
+
+
 @dataclass
 class Outcome:
     """What a case found."""
@@ -85,6 +106,12 @@ class Outcome:
     checks: list[Check] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
+
+    @property
+    def pictures(self) -> list[Plot | Scene]:
+        """Everything to draw, curves first."""
+        return [*self.plots, *self.scenes]
 
     @property
     def passed(self) -> bool:

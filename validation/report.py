@@ -18,8 +18,8 @@ import scipy
 
 from mudot.meshes.version import __version__
 from mudot.validation.cases import SECTIONS
-from mudot.validation.figures import convergence_figure, curves_figure, save_book, shade
-from mudot.validation.outcome import Case, Plot
+from mudot.validation.figures import convergence_figure, curves_figure, save_book, scene_figure, shade
+from mudot.validation.outcome import Case, Plot, Scene
 from mudot.validation.runner import Result
 
 
@@ -38,7 +38,7 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
     pictures = [
         (f"{case.title}: {plot.title}", _figure(plot))
         for case, result in zip(cases, results, strict=True)
-        for plot in result.outcome.plots
+        for plot in result.outcome.pictures
     ]
     if pictures:
         save_book(pictures, folder / "figures.pdf")
@@ -70,7 +70,7 @@ def _facts(results: Sequence[Result], quick: bool, seconds: float) -> dict[str, 
 
 def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, Any]:
     images = []
-    for number, plot in enumerate(result.outcome.plots):
+    for number, plot in enumerate(result.outcome.pictures):
         picture = _png(plot)
         (folder / f"{case.name}-{number + 1}.png").write_bytes(picture)
         images.append({"title": plot.title, "data": base64.b64encode(picture).decode()})
@@ -78,14 +78,16 @@ def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, A
     return {"case": case, "result": result, "images": images, "command": command}
 
 
-def _png(plot: Plot) -> bytes:
+def _png(plot: Plot | Scene) -> bytes:
     buffer = io.BytesIO()
     _figure(plot).savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()
 
 
-def _figure(plot: Plot) -> Any:
+def _figure(plot: Plot | Scene) -> Any:
     """Refinement studies carry expected orders; everything else is curves; bands lie under both."""
+    if isinstance(plot, Scene):
+        return scene_figure(plot)
     if any(series.slope is not None for series in plot.series):
         studies = [(s.label, s.x, s.y, None if s.slope is None else -s.slope) for s in plot.series]
         figure = convergence_figure(studies, plot.xlabel, plot.ylabel)

@@ -3,6 +3,7 @@
 from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
+from mudot.validation.cases.experiments_rings import EXPERIMENTS_RINGS
 from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
 from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.gamma import GAMMA
@@ -28,7 +29,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Evolutionary Γ-convergence", GAMMA),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
-    ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_SAMPLING)),
+    ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*RATES, *PAPERS)),
     ("Balances and invariants", BOOKS),
 )

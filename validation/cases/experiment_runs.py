@@ -13,7 +13,7 @@ from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.geometries import Geometry
 from mudot.validation.cases.clouds import Reference, reference
 from mudot.validation.experiments import Experiment
-from mudot.validation.outcome import Check, Outcome, Table
+from mudot.validation.outcome import Check, Outcome, Scene, State, Table
 from mudot.validation.particles.samplers import Particles, Sampler, run
 
 
@@ -90,3 +90,19 @@ def shares(solution: Solution, inside: Callable[..., np.ndarray]) -> np.ndarray:
 def share_of(inside: Callable[..., np.ndarray]) -> Callable[[Particles], float]:
     """The same seen in particles."""
     return lambda now: float(now.weights[inside(*now.positions.T)].sum())
+
+
+def scene(title: str, solution: Solution, runs: Ensemble | None, frames: Sequence[int]) -> Scene:
+    """Densities at some outputs with the particles of the first seed; four digits are enough for a picture."""
+    edges = solution.flow.mesh.edges
+    states = []
+    for n in frames:
+        density = [[float(f"{v:.4g}") for v in row] for row in solution.density[n]]
+        if runs is None:
+            states.append(State(f"$t = {solution.times[n]:g}$", density))
+            continue
+        now = runs.states[0][n]
+        x, y = ([float(f"{v:.5g}") for v in column] for column in now.positions.T[:2])
+        weights = [float(f"{v:.4g}") for v in now.weights] if np.ptp(now.weights) > 1e-12 else []
+        states.append(State(f"$t = {solution.times[n]:g}$", density, x, y, weights))
+    return Scene(title, edges[0].tolist(), edges[1].tolist(), states)

@@ -1,4 +1,4 @@
-"""Published experiments with discrepancies as energies: IFT in the plane, KSD descent, three rings."""
+"""Published experiments with discrepancies as energies: IFT in the plane, KSD descent."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ import math
 import numpy as np
 from scipy.stats import norm
 
-from mudot.solvers.energies import MaximumMeanDiscrepancy
 from mudot.solvers.flows import Solution
 from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
-from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.cases.clouds import Reference, reference
-from mudot.validation.cases.experiment_runs import Ensemble, ensemble, eulerian, share_of, shares, side_by_side
+from mudot.validation.cases.experiment_runs import Ensemble, ensemble, eulerian, scene, side_by_side
 from mudot.validation.cases.runs import balance
 from mudot.validation.experiments import Experiment, experiment
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.particles.kernels import embedding, gram
 from mudot.validation.particles.samplers import (
-    DeRegularizedFlow,
     InteractionForceTransport,
     MaximumMeanDiscrepancyFlow,
     Particles,
@@ -70,6 +67,9 @@ def _planar_target(outcome: Outcome, letter: str, given: Experiment, quick: bool
     factor = math.sqrt(grid["MMD flow"].energy[late] / ift.energy[late])
     outcome.checks.append(Check(f"({letter}) t = 160: MMD of the MMD flow over that of IFT", factor, 10.0, "at least"))
     outcome.plots.append(_mmd_plot(f"target ({letter})", given, grid, runs))
+    for name in ("MMD flow", "IFT"):
+        shown = [times.index(t) for t in (0.0, 20.0, 80.0, 160.0)]
+        outcome.scenes.append(scene(f"target ({letter}), {name}", grid[name], runs[name], shown))
 
 
 def _support(outcome: Outcome, letter: str, runs: dict[str, Ensemble], solution: Solution) -> None:
@@ -132,6 +132,7 @@ def _stein_descent(quick: bool) -> Outcome:
         count, seeds = 100, 2 if quick else 4
         runs = ensemble(given, sampler, count, seeds, solution.times, tau)
         side_by_side(outcome, f"variance {variance}", runs, solution, 1.0, 1.5, count)
+        outcome.scenes.append(scene(f"variance {variance:g}", solution, runs, [0, 2, 3, len(solution.times) - 1]))
         stuck = _on_axis(given, sampler, solution, tau)
         off = max(float(np.abs(state.positions[:, 0]).max()) for state in stuck)
         outcome.checks.append(
@@ -160,47 +161,6 @@ def _on_axis(given: Experiment, sampler: SteinDiscrepancyDescent, solution: Solu
     return run(sampler, start, list(solution.times), tau, np.random.default_rng(0))
 
 
-def _rings(quick: bool) -> Outcome:
-    """KALE and DrMMD flows to three rings, beside the MMD flow with the same kernel."""
-    share, width, count = (0.4, 0.3, 150) if quick else (0.6, 0.3, 300)
-    given = {name: experiment(f"rings-{name}", share) for name in ("kale", "drmmd")}
-    one = given["drmmd"]
-    mmd = MaximumMeanDiscrepancy(GaussianKernel(width), one.problem.target)
-    grid = {
-        "MMD": eulerian(one, energy=mmd),
-        "KALE": eulerian(given["kale"]),
-        "DrMMD": eulerian(one),
-    }
-    pi = reference(one.mesh, one.problem.target, width)
-    sampler = DeRegularizedFlow(pi.points, pi.masses, width, 0.1)
-    times = one.problem.times
-    runs = ensemble(one, sampler, count, 2 if quick else 4, times, 0.002 if quick else 0.001)
-    outcome = Outcome()
-    side_by_side(outcome, "DrMMD", runs, grid["DrMMD"], width, 1.5, count)
-    distances = {name: [math.sqrt(2 * max(mmd.value(one.mesh, d), 0.0)) for d in s.density] for name, s in grid.items()}
-    above = {name: shares(s, _upper) for name, s in grid.items()}
-    rows: list[tuple[str | int | float, ...]] = [(name, *(float(v) for v in above[name][::2])) for name in grid]
-    mean, _ = runs.mean(share_of(_upper))
-    rows.append((f"DrMMD, {count} particles", *(float(v) for v in mean[::2])))
-    columns = ("flow", *(f"t = {t:g}" for t in times[::2]))
-    outcome.tables.append(Table("Mass in y > 0.05: the two upper rings", columns, tuple(rows)))
-    for name, solution in grid.items():
-        outcome.checks.append(Check(f"{name}: balance over dissipation", balance(solution), 1e-3))
-    for name in ("KALE", "DrMMD"):
-        factor = distances["MMD"][-1] / distances[name][-1]
-        outcome.checks.append(Check(f"{name}: final MMD of the MMD flow over its own", factor, 1.0, "at least"))
-    lines = [Series(name, list(times), list(v), exact=True) for name, v in above.items()]
-    lines.append(Series("DrMMD", list(times), list(mean)))
-    outcome.plots.append(Plot("mass that reached the upper rings", "time $t$", "mass in $y > 0.05$", tuple(lines)))
-    curves = [Series(name, list(times), v) for name, v in distances.items()]
-    outcome.plots.append(Plot("distance to the rings", "time $t$", "MMD to the target", tuple(curves), False, True))
-    return outcome
-
-
-def _upper(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.asarray(y > 0.05)
-
-
 EXPERIMENTS_MMD = (
     Case(
         "experiment-ift",
@@ -217,13 +177,5 @@ EXPERIMENTS_MMD = (
         "Korba, Aubin-Frankowski, Majewski and Ablin 2021, section 5; `mudot run ksd-symmetric-middle.toml`",
         "two Gaussians at (±1, 0) of variances 0.1, 0.3, 2, bandwidth 1; lines: grid, marks: particles on the axis",
         _stein_descent,
-    ),
-    Case(
-        "experiment-rings",
-        "Three rings by KALE and DrMMD flows",
-        "De-regularised discrepancies carry mass to rings that the MMD flow does not reach; particles agree.",
-        "Glaser, Arbel and Gretton 2021; Chen et al. 2024, arXiv:2409.14980; `mudot run rings-drmmd.toml`",
-        "rings of radius 0.3 smoothed by 0.06, bandwidth 0.3, regularisation 0.1; lines: grid, marks: particles",
-        _rings,
     ),
 )

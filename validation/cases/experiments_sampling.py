@@ -11,7 +11,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, PowerDivergence
 from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
-from mudot.validation.cases.experiment_runs import ensemble, eulerian, share_of, shares, side_by_side
+from mudot.validation.cases.experiment_runs import ensemble, eulerian, scene, share_of, shares, side_by_side
 from mudot.validation.cases.runs import balance
 from mudot.validation.experiments import experiment
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
@@ -167,6 +167,7 @@ def _potentials(quick: bool) -> Outcome:
         outcome.checks.append(Check(f"Müller-Brown, {name}: balance over dissipation", balance(found), 1e-4))
         crowd = ensemble(plane, samplers[name], count, seeds, times, 0.0025)
         side_by_side(outcome, f"Müller-Brown, {name}", crowd, found, 0.2, 2.0, count)
+        outcome.scenes.append(scene(f"Müller-Brown, {name}", found, crowd, list(range(len(times)))[-4:]))
         lines.append(Series(name, times, list(shares(found, _upper_well)), exact=True))
         marks.append(Series(name, times, list(crowd.mean(share_of(_upper_well))[0])))
     title = "mass in the deepest well, from the middle one"
@@ -201,6 +202,8 @@ def _posteriors(quick: bool) -> Outcome:
         diffusion = eulerian(given, Wasserstein(), times=times)
         runs = ensemble(given, Langevin(given.target), count, 6, times, 0.0025)
         side_by_side(outcome, f"{name}, Langevin", runs, diffusion, 1.0, 1.5, count)
+        if dimension == 2:
+            outcome.scenes.append(scene(f"{name}, Langevin and W", diffusion, runs, [0, 1, 2, 3]))
         curves.append(Series(f"{dimension} parameters", list(solution.times), list(solution.energy)))
     columns = ("problem", "parameter", "posterior mean", "of the flow at t = 4")
     outcome.tables.append(Table("Posterior means", columns, tuple(rows)))

@@ -86,7 +86,7 @@ def witnesses() -> list[Witness]:
             BirthDeathLangevin(TARGET, 0.15),
             KullbackLeibler,
             Wasserstein() + Spherical(FisherRao()),
-            0.01,
+            0.02,
         ),
         Witness("SVGD", SteinVariational(TARGET, BANDWIDTH), KullbackLeibler, Stein(kernel), 0.05),
         Witness(
@@ -123,15 +123,15 @@ def witnesses() -> list[Witness]:
             SteinDiscrepancyDescent(TARGET, BANDWIDTH),
             lambda pi: KernelSteinDiscrepancy(kernel, pi),
             Wasserstein(),
-            0.02,
+            0.04,
         ),
     ]
 
 
 def _in_number(quick: bool) -> Outcome:
     """Root mean square of MMD over seeds, against n."""
-    counts = [32, 64, 128] if quick else [32, 64, 128, 256, 512]
-    seeds = 24 if quick else 32
+    counts = [32, 64, 128] if quick else [32, 64, 128, 256]
+    seeds = 24 if quick else 72
     mesh = Cartesian(160 if quick else 320, -6.0, 6.0)
     outcome, rows, series = Outcome(), [], []
     for witness in witnesses():
