@@ -23,6 +23,7 @@ from mudot.validation.figures_style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Values = Sequence[float] | np.ndarray
 Refinement = tuple[str, Values, Values, float | None]
@@ -31,6 +32,8 @@ Curve = tuple[str, Values, Values]
 """Label, x, y."""
 
 _DECADES = 18
+_CROWDED = 5
+"""From so many curves on the key stands beside the panel."""
 _MARKED = 24
 """Computed curves get no more markers than about this."""
 
@@ -47,7 +50,7 @@ def convergence_figure(
     counts = [np.asarray(x, dtype=float) for _, x, _, _ in series]
     errors = [visible(error, log=True) for _, _, error, _ in series]
     with style():
-        figure = new_figure(COLUMN, 2.6)
+        figure = new_figure(_width([label for label, *_ in series]), 2.6)
         panel = figure.subplots()
         for n, ((label, *_), x, error) in enumerate(zip(series, counts, errors, strict=True)):
             panel.plot(x, error, color=_cycle(COLOURS, n), marker=_cycle(MARKERS, n), label=label)
@@ -59,7 +62,7 @@ def convergence_figure(
         panel.set_xlabel(xlabel)
         panel.set_ylabel(ylabel)
         if any(label for label, *_ in series):
-            panel.legend(handles=panel.lines[: len(series)])
+            _legend(panel, panel.lines[: len(series)])
     return figure
 
 
@@ -80,7 +83,7 @@ def curves_figure(
     """
     labels = list(dict.fromkeys(label for label, *_ in [*exact, *computed]))
     with style():
-        figure = new_figure(COLUMN, 2.6)
+        figure = new_figure(_width(labels), 2.6)
         panel = figure.subplots()
         for label, x, y in exact:
             panel.plot(visible(x, log_x), visible(y, log_y), color=_cycle(COLOURS, labels.index(label)))
@@ -101,6 +104,18 @@ def curves_figure(
         panel.set_ylabel(ylabel)
         _curve_key(panel, labels, [label for label, *_ in computed], [label for label, *_ in exact])
     return figure
+
+
+def _width(labels: Sequence[str]) -> float:
+    """Room beside the panel for a key that would hide curves."""
+    return COLUMN if len(labels) < _CROWDED else COLUMN * (1.25 + 0.02 * max(map(len, labels)))
+
+
+def _legend(panel: Axes, handles: Sequence[Line2D]) -> None:
+    if len(handles) < _CROWDED:
+        panel.legend(handles=handles)
+    else:
+        panel.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def _cycle(entries: Sequence[str], n: int) -> str:
@@ -161,4 +176,4 @@ def _curve_key(panel: Axes, labels: Sequence[str], computed: Sequence[str], exac
             Line2D([], [], color=_cycle(COLOURS, n), linestyle=line, marker=marker, markerfacecolor=face, label=label)
         )
     if any(labels):
-        panel.legend(handles=entries)
+        _legend(panel, entries)
