@@ -11,7 +11,7 @@ help:
 
 $(BIN)/.user: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -e .
+	$(BIN)/pip install -q -e '.[fast,experiments]'
 	@touch $@
 
 $(BIN)/.dev: $(BIN)/.user

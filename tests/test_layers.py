@@ -14,6 +14,7 @@ SOURCES = sorted(p for top in ("meshes", "solvers", "validation") for p in (ROOT
 LAYERS = [
     ("meshes",),
     (
+        "solvers.compiled",
         "solvers.means",
         "solvers.quotients",
         "solvers.operators",
@@ -46,6 +47,7 @@ OWNERS = {
     "cupyx": ("meshes.arrays",),
     "h5py": ("solvers.storage", "solvers.results", "solvers.layout", "solvers.records"),
     "matplotlib": ("validation.figures",),
+    "numba": ("solvers.compiled",),
 }
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
+from mudot.solvers.compiled import stencils
 from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.operators import across
 
@@ -41,11 +43,34 @@ class PorousMedium:
         return out
 
     def add_rate(self, out: Array, density: Array, factor: float) -> None:
-        """out += factor * mu', by slices along the axes."""
+        """out += factor * mu': compiled where that is to be had, else by slices along the axes."""
+        loops = stencils() if self._compilable(out, density) else None
+        if loops is not None:
+            cube = (*self.mesh.shape, *(1,) * (3 - self.mesh.dimension))
+            scale, periodic = self._per_axis
+            loops.add_laplacian_of_power(
+                out.reshape(cube), density.reshape(cube), self.exponent, factor * scale, periodic
+            )
+            return
+        self.add_rate_by_passes(out, density, factor)
+
+    def add_rate_by_passes(self, out: Array, density: Array, factor: float) -> None:
+        """The same in array passes, on any device and mesh."""
         powers = self._powers(density)
         powers *= factor * self.weight
         for axis in range(self.mesh.dimension):
             self._add_along(out, powers, axis)
+
+    def _compilable(self, out: Array, density: Array) -> bool:
+        host = isinstance(out, np.ndarray) and isinstance(density, np.ndarray)
+        return host and self.mesh.uniform and out.flags.c_contiguous and density.flags.c_contiguous
+
+    @cached_property
+    def _per_axis(self) -> tuple[np.ndarray, np.ndarray]:
+        """weight/h^2 and whether the axis is periodic, for three axes."""
+        widths = [float(w[0]) for w in self.mesh.widths] + [np.inf] * (3 - self.mesh.dimension)
+        periodic = [b == "periodic" for b in self.mesh.boundary] + [False] * (3 - self.mesh.dimension)
+        return self.weight / np.array(widths) ** 2, np.array(periodic)
 
     def spectral_radius(self, density: Array, guess: Array | None = None) -> tuple[float, None]:
         """A bound by Gershgorin's circles; it needs no guess."""
