@@ -153,7 +153,7 @@ def _potentials(quick: bool) -> Outcome:
     solution = eulerian(wells, times=[0.0, 0.25, 0.5, 1.0]) if quick else solution
     runs = ensemble(wells, Langevin(wells.target), 400, 12, solution.times, 0.005)
     side_by_side(outcome, "double well, Langevin", runs, solution, 0.5, 1.5, 400)
-    plane = experiment("mueller-brown", 0.4 if quick else 0.8)
+    plane = experiment("mueller-brown", 0.55 if quick else 0.8)
     plane = replace(plane, problem=replace(plane.problem, rtol=1e-4)) if quick else plane
     times = [0.0, 0.25, 0.5] if quick else [0.0, 0.1, 0.25, 0.5, 1.0]
     count, seeds = (250, 3) if quick else (500, 4)
@@ -184,7 +184,7 @@ def _posteriors(quick: bool) -> Outcome:
     outcome = Outcome()
     rows: list[tuple[str | int | float, ...]] = []
     curves = []
-    for name, share in (("iris-two", 0.8),) if quick else (("iris-two", 1.0), ("iris-three", 1.0)):
+    for name, share in (("iris-two", 0.8),) if quick else (("iris-two", 1.0), ("iris-three", 0.75)):
         given = experiment(name, share)
         if quick:
             given = replace(given, problem=replace(given.problem, rtol=1e-4))

@@ -41,8 +41,9 @@ def wasserstein_line(
     cell = np.clip(np.searchsorted(distribution, middle, side="right") - 1, 0, masses.size - 1)
     low, mass = distribution[cell], distribution[cell + 1] - distribution[cell]
     width = edges[cell + 1] - edges[cell]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        a, b = (edges[cell] + np.clip((level - low) / mass, 0, 1) * width for level in (levels[:-1], levels[1:]))
+    # At the top, pieces of round-off may fall into cells beyond the mass.
+    scale = np.where(mass > 0, mass, np.inf)
+    a, b = (edges[cell] + np.clip((level - low) / scale, 0, 1) * width for level in (levels[:-1], levels[1:]))
     a, b = a - mine, b - mine
     square = (a * a + a * b + b * b) / 3
     crossing = np.where(a * b < 0, (a * a + b * b) / (2 * np.maximum(abs(a - b), 1e-300)), abs(a + b) / 2)

@@ -13,6 +13,7 @@ from mudot.solvers.expressions import parse
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.problem import Problem, build
 from mudot.solvers.schema import DensityTable
+from mudot.validation.compare import draws
 from mudot.validation.particles.samplers import Particles, uniform
 from mudot.validation.particles.targets import Mixture, Numerical, Target, mixture
 
@@ -55,10 +56,7 @@ class Experiment:
         """Independent particles from the initial measure: exact for mixtures, else uniform within cells."""
         if self.inputs.initial.mixture:
             return uniform(_mixture(self.inputs.initial).sample(count, rng))
-        masses = (self.problem.start * self.mesh.volumes).reshape(-1)
-        cells = np.unravel_index(rng.choice(masses.size, count, p=masses / masses.sum()), self.mesh.shape)
-        sides = zip(self.mesh.edges, cells, strict=True)
-        return uniform(np.stack([edges[c] + rng.random(count) * np.diff(edges)[c] for edges, c in sides], axis=1))
+        return uniform(draws(self.mesh, self.problem.start, count, int(rng.integers(2**31))))
 
 
 def experiment(name: str, share: float = 1.0) -> Experiment:

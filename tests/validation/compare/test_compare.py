@@ -91,6 +91,14 @@ def test_wasserstein_distances_on_a_line_agree_with_fine_quadrature() -> None:
     assert w2**2 == pytest.approx(float(((mine - other) ** 2).mean()), rel=1e-3)
 
 
+def test_empty_cells_beyond_the_last_mass_change_nothing() -> None:
+    # The half of the last gap of the distribution function rounds to 1, which belongs to the empty cell.
+    masses = np.array([1 - 2.0**-53, 2.0**-53, 0.0])
+    w1, w2 = wasserstein_line(np.array([0.5]), np.array([1.0]), np.array([0.0, 1.0, 2.0, 3.0]), masses)
+    assert w1 == pytest.approx(0.25, rel=1e-12)
+    assert 12 * w2**2 == pytest.approx(1.0, rel=1e-12)
+
+
 def test_shifted_points_are_as_far_as_they_were_shifted() -> None:
     rng = np.random.default_rng(1)
     x = rng.standard_normal((500, 2))
