@@ -36,7 +36,8 @@ def scene_figure(scene: Scene) -> Figure:
             values = np.asarray(state.density)
             panel.pcolormesh(scene.x, scene.y, values.T, cmap=density_colours(), vmin=0.0, rasterized=True)
             weights = np.asarray(state.weights or np.ones(len(state.horizontal)))
-            areas = 4.0 * weights / weights.mean() if weights.size else weights
+            dot = min(4.0, max(1.0, 300.0 / max(1, weights.size)))
+            areas = dot * weights / weights.mean() if weights.size else weights
             panel.scatter(state.horizontal, state.vertical, s=areas, c=_PARTICLES, linewidths=0, zorder=3)
             panel.set_title(state.title)
             panel.set_xlim(scene.x[0], scene.x[-1])

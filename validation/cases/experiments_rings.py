@@ -21,7 +21,7 @@ WIDTH, REGULARIZATION = 0.15, 0.01
 
 def _rings(quick: bool) -> Outcome:
     """KALE and DrMMD flows to three rings, beside the MMD flow with the same kernel."""
-    share, count, seeds = (0.45, 100, 3) if quick else (0.6, 300, 3)
+    share, count, seeds = (0.45, 100, 3) if quick else (0.6, 200, 3)
     given = experiment("rings-drmmd", share)
     kale = experiment("rings-kale", share)
     common = kale.problem.times
@@ -29,7 +29,7 @@ def _rings(quick: bool) -> Outcome:
     mmd = MaximumMeanDiscrepancy(GaussianKernel(WIDTH), given.problem.target)
     grid = {
         "MMD": eulerian(given, energy=mmd, times=times),
-        "KALE": eulerian(kale, times=common[:2] if quick else common),
+        "KALE": eulerian(kale, times=common[: 2 if quick else 4]),
         "DrMMD": eulerian(given, times=times),
     }
     pi = reference(given.mesh, given.problem.target, WIDTH)
