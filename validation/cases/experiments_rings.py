@@ -21,7 +21,7 @@ WIDTH, REGULARIZATION = 0.15, 0.01
 
 def _rings(quick: bool) -> Outcome:
     """KALE and DrMMD flows to three rings, beside the MMD flow with the same kernel."""
-    share, count, seeds = (0.45, 100, 3) if quick else (0.6, 200, 3)
+    share, count, seeds = (0.56, 100, 3) if quick else (0.75, 200, 3)
     given = experiment("rings-drmmd", share)
     kale = experiment("rings-kale", share)
     common = kale.problem.times

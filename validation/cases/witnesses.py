@@ -152,7 +152,8 @@ def _in_number(quick: bool) -> Outcome:
         series.append(Series(witness.name, counts, [math.sqrt(m) for m in means], slope=-0.5))
     columns = ("method", "particles", "MMD to the Eulerian flow", "of independent draws", "ratio")
     outcome.tables.append(Table(f"Root mean square over {seeds} seeds, t = {TIME:g}", columns, tuple(rows)))
-    outcome.plots.append(Plot("distance to the Eulerian flow", "particles", "MMD", tuple(series), True, True))
+    for title, group in (("flows of KL", series[:4]), ("flows of discrepancies", series[4:])):
+        outcome.plots.append(Plot(title, "particles", "MMD to the Eulerian flow", tuple(group), True, True))
     return outcome
 
 
