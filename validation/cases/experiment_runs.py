@@ -66,7 +66,7 @@ def ensemble(
     return Ensemble(states)
 
 
-_REPLICATES = 4
+_REPLICATES = 6
 
 
 def side_by_side(
