@@ -7,7 +7,9 @@ is the distance to a run with a hundredth of the tolerance, on the second mesh. 
 extrapolated (Richardson), with the distance of two extrapolations as bar where the order is near 2, else unextrapolated
 with a wide one.
 
-What refinement cannot see stays outside: that the box may be too small. Enlarge it and compare.
+Refinement cannot see that the box may be too small. For problems meant on the whole space `box` adds the distance, on
+the second mesh, to the solution on a box a quarter wider (the same cells and more around them), and twice what mass
+that one has outside: no-flux axes are widened, periodic ones are not.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Certified:
     solution:      on the finest mesh; its densities are positive and not extrapolated
     error:         estimated relative L1 error of the density at every output, shape (outputs,)
     in_time:       the share of it that the time integration makes, shape (outputs,)
+    in_box:        the share of it that cutting the box makes, zero where it was not asked for, shape (outputs,)
     order:         observed order in space between the last two differences, shape (outputs,), NaN where there is none
     values, bars:  by name (energy, mean x, variance x, ...), extrapolated values and their bars, shape (outputs,)
     cells:         of the finest mesh;   reached: whether every error is below the tolerance;   message: one sentence
@@ -50,6 +53,7 @@ class Certified:
     solution: Solution
     error: np.ndarray
     in_time: np.ndarray
+    in_box: np.ndarray
     order: np.ndarray
     values: dict[str, np.ndarray]
     bars: dict[str, np.ndarray]
@@ -63,6 +67,7 @@ def certify(
     rtol: float,
     seconds: float = 600.0,
     memory: float | None = None,
+    box: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Certified:
     """Refine until the estimated error of the density is below `rtol` at every output.
@@ -70,6 +75,7 @@ def certify(
     inputs:  a checked problem file; its cells are the coarsest mesh
     seconds: stop refining where the next mesh is predicted to end later than this
     memory:  bytes that a run may take; what is available by default
+    box:     whether the problem is meant on the whole space, so that cutting the box is an error
     Raises MudotError for a tolerance that is none and for targets or starts given as arrays, which cannot be refined.
     """
     if not 0 < rtol < 1:
@@ -79,6 +85,7 @@ def certify(
             raise MudotError(f"{inputs.path}: [{name}] data: an array cannot be refined; give a formula or a mixture")
     begin, runs, lengths = time.monotonic(), list[Solution](), list[float]()
     in_time = np.zeros(len(inputs.time.times()))
+    in_box = np.zeros_like(in_time)
     while True:
         level = len(runs)
         inner = min(inputs.time.rtol, rtol / 20)
@@ -90,18 +97,49 @@ def certify(
             lengths.append(time.monotonic() - start)
             if level == 1:
                 in_time = _distance(runs[1], _run(_refined(inputs, 1, inner / 100)))
+                in_box = _cut(runs[1], _run(_widened(refined))) if box else in_box
         if len(runs) < _FEWEST:
             continue
-        found = _judged(runs, in_time, rtol, stop)
+        found = _judged(runs, in_time, in_box, rtol, stop)
         size = "x".join(map(str, found.cells))
         say(f"{size} cells: error {float(found.error.max()):.2e}, order {_typical(found.order)}")
-        if found.reached or stop:
+        # No mesh helps where the box is too small.
+        if found.reached or stop or MARGIN * float(in_box.max()) > rtol:
             return found
 
 
 def _refined(inputs: Inputs, level: int, rtol: float) -> Inputs:
     mesh = inputs.mesh.model_copy(update={"cells": [n * 2**level for n in inputs.mesh.cells]})
     return replace(inputs, mesh=mesh, time=inputs.time.model_copy(update={"rtol": rtol}))
+
+
+def _padding(cells: int, boundary: str) -> int:
+    return 0 if boundary == "periodic" else -(-cells // 8)
+
+
+def _widened(inputs: Inputs) -> Inputs:
+    """The same cells with an eighth more on either side of every axis that is not periodic."""
+    table, mesh = inputs.mesh, inputs.mesh.build()
+    pads = [_padding(n, side) for n, side in zip(mesh.shape, mesh.boundary, strict=True)]
+    lower, upper = np.asarray(mesh.lower, dtype=float), np.asarray(mesh.upper, dtype=float)
+    margin = pads * (upper - lower) / mesh.shape
+    update = {
+        "cells": [n + 2 * pad for n, pad in zip(mesh.shape, pads, strict=True)],
+        "lower": (lower - margin).tolist(),
+        "upper": (upper + margin).tolist(),
+    }
+    return replace(inputs, mesh=table.model_copy(update=update))
+
+
+def _cut(inner: Solution, wide: Solution) -> np.ndarray:
+    """Relative L1 distance at every output to the solution on a wider box, and the mass which that has outside."""
+    mesh = inner.flow.mesh
+    pads = [(m - n) // 2 for m, n in zip(wide.flow.mesh.shape, mesh.shape, strict=True)]
+    window = tuple(slice(pad, pad + n) for pad, n in zip(pads, mesh.shape, strict=True))
+    inside = [density[window] for density in wide.density]
+    within = [norm(mesh, density) for density in inside]
+    apart = [norm(mesh, a - b) for a, b in zip(inner.density, inside, strict=True)]
+    return np.asarray((np.array(apart) + 2 * (wide.mass - np.array(within)).clip(0)) / wide.mass)
 
 
 def _run(inputs: Inputs) -> Solution:
@@ -133,20 +171,24 @@ def _distance(one: Solution, two: Solution) -> np.ndarray:
     return np.asarray([norm(mesh, a - (b if same else restrict(fine, b))) for a, b in pairs] / two.mass)
 
 
-def _judged(runs: list[Solution], in_time: np.ndarray, rtol: float, stop: str) -> Certified:
+def _judged(
+    runs: list[Solution], in_time: np.ndarray, in_box: np.ndarray, rtol: float, stop: str
+) -> Certified:
     before, last = _distance(runs[-3], runs[-2]), _distance(runs[-2], runs[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
         order = np.log2(before / last)
     # Differences at the level of the time error tell nothing about the mesh.
     clear = (last > 3 * in_time) & np.isfinite(order)
     trusted = np.where(clear, np.clip(order, 0.5, 2.0), 1.0)
-    error = MARGIN * (last / (2**trusted - 1) + in_time) + 1e-13
+    error = MARGIN * (last / (2**trusted - 1) + in_time + in_box) + 1e-13
     values, bars = _functionals(runs[-3:], in_time)
     reached = bool(np.all(error <= rtol))
+    if not stop and MARGIN * float(in_box.max()) > rtol:
+        stop = "the box is too small; widen it"
     cells = runs[-1].flow.mesh.shape
     message = f"error below {rtol:g} on {'x'.join(map(str, cells))} cells" if reached else f"not reached: {stop}"
     return Certified(
-        runs[-1], error, in_time, np.where(clear, order, np.nan), values, bars, tuple(cells), reached, message
+        runs[-1], error, in_time, in_box, np.where(clear, order, np.nan), values, bars, tuple(cells), reached, message
     )
 
 
@@ -217,14 +259,22 @@ def write(inputs: Inputs, found: Certified, output: Path, overwrite: bool) -> No
     trajectory.finish("complete")
 
 
-def run(problem_file: Path, rtol: float, output: Path, seconds: float, memory: float | None, overwrite: bool) -> bool:
+def run(
+    problem_file: Path,
+    rtol: float,
+    output: Path,
+    seconds: float,
+    memory: float | None,
+    overwrite: bool,
+    box: bool = False,
+) -> bool:
     """`mudot reference`: whether the tolerance was reached. What was reached is written in any case."""
     inputs = read(problem_file)
     if output.exists() and not overwrite:
         raise MudotError(f"{output}: exists already; give --overwrite to replace it")
     if not output.parent.is_dir():
         raise MudotError(f"{output}: there is no folder {output.parent}; make it or write elsewhere")
-    found = certify(inputs, rtol, seconds, memory, lambda line: print(f"  {line}", flush=True))
+    found = certify(inputs, rtol, seconds, memory, box, lambda line: print(f"  {line}", flush=True))
     print("\n".join(in_words(found)))
     write(inputs, found, output, overwrite)
     print(f"  {found.message}; {output}")

@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("--output", "-o", type=Path, required=True, help="the HDF5 file to write")
     reference.add_argument("--time", type=float, default=600.0, help="seconds that it may take")
     reference.add_argument("--memory", type=float, help="bytes that it may take")
+    reference.add_argument("--box", action="store_true", help="count what cutting the whole space to the box changes")
     reference.add_argument("--overwrite", action="store_true", help="replace an existing result")
     library = commands.add_parser("references", help="the library of references that a paper can cite")
     library.add_argument("--list", action="store_true", help="list the names (the default)")
@@ -145,7 +146,7 @@ def _reference(options: argparse.Namespace) -> int:
     from mudot.validation import certify
 
     reached = certify.run(
-        options.problem, options.rtol, options.output, options.time, options.memory, options.overwrite
+        options.problem, options.rtol, options.output, options.time, options.memory, options.overwrite, options.box
     )
     return 0 if reached else 1
 

@@ -119,6 +119,25 @@ def test_functionals_are_extrapolated_with_bars_that_hold(tmp_path: Path) -> Non
             assert gap <= found.bars[name][n] + 1e-9 and found.bars[name][n] < 1e-3
 
 
+@pytest.mark.parametrize("half", [3.5, 4.2])
+def test_cutting_the_box_is_seen_only_where_it_is_asked_for(half: float, tmp_path: Path) -> None:
+    path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-half], [half], [40])
+    start, target = data(1)
+    blind, seeing = certify(read(path), 2e-3), certify(read(path), 2e-3, box=True)
+    mesh = seeing.solution.flow.mesh
+    truth = ornstein_uhlenbeck(start, target, 1.0)
+    inside = truth.cell_averages(mesh)
+    true = norm(mesh, seeing.solution.density[-1] - inside) + 1 - norm(mesh, inside)
+    assert not np.any(blind.in_box) and seeing.in_box[-1] > 0 and true <= seeing.error[-1] < 20 * true
+
+
+def test_a_box_that_is_too_small_is_said(tmp_path: Path) -> None:
+    path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-2.0], [2.0], [24])
+    assert certify(read(path), 1e-2).reached
+    found = certify(read(path), 1e-2, box=True)
+    assert not found.reached and "widen" in found.message and found.solution.flow.mesh.shape == (96,)
+
+
 def test_what_cannot_be_reached_is_said(tmp_path: Path) -> None:
     tables = f'{LINE}\n[geometry]\nname = "wasserstein"'
     path = file(tmp_path, tables, [-7.0], [7.0], [28])
