@@ -94,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
     rates = commands.add_parser("rates", help="constants of functional inequalities and decay, as tables and a report")
     rates.add_argument("--quick", action="store_true", help="fewer states, coarse meshes")
     rates.add_argument("--output", "-o", type=Path, default=Path("report-rates"), help="folder of the report")
+    gamma = commands.add_parser("gamma", help="evidence for evolutionary Gamma-convergence, as tables and a report")
+    gamma.add_argument("--quick", action="store_true", help="coarse meshes")
+    gamma.add_argument("--output", "-o", type=Path, default=Path("report-gamma"), help="folder of the report")
     return top
 
 
@@ -211,6 +214,19 @@ def _rates(options: argparse.Namespace) -> int:
     return 0 if all(result.passed for result in results) else 1
 
 
+def _gamma(options: argparse.Namespace) -> int:
+    from mudot.validation import report, runner, tables
+    from mudot.validation.cases.gamma import GAMMA
+    from mudot.validation.cases.gamma_exact import GAMMA_EXACT
+
+    begin, cases = time.perf_counter(), (*GAMMA, *GAMMA_EXACT)
+    results = runner.run_cases(cases, options.quick, _say, options.output / "cases")
+    for result in results:
+        tables.show(result.outcome.tables)
+    print(report.write(options.output, cases, results, options.quick, time.perf_counter() - begin))
+    return 0 if all(result.passed for result in results) else 1
+
+
 def _say(result: Result) -> None:
     checks = result.outcome.checks
     count = sum(check.passed for check in checks)
@@ -234,4 +250,5 @@ _COMMANDS = {
     "expect": _expect,
     "validate": _validate,
     "rates": _rates,
+    "gamma": _gamma,
 }
