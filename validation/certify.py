@@ -9,7 +9,8 @@ with a wide one.
 
 Refinement cannot see that the box may be too small. For problems meant on the whole space `box` adds the distance, on
 the second mesh, to the solution on a box a quarter wider (the same cells and more around them), and twice what mass
-that one has outside: no-flux axes are widened, periodic ones are not.
+that one has outside; the bars of energy and moments grow by what changes in them. No-flux axes are widened, periodic
+ones are not.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def certify(
             raise MudotError(f"{inputs.path}: [{name}] data: an array cannot be refined; give a formula or a mixture")
     begin, runs, lengths = time.monotonic(), list[Solution](), list[float]()
     in_time = np.zeros(len(inputs.time.times()))
-    in_box = np.zeros_like(in_time)
+    in_box, cut = np.zeros_like(in_time), dict[str, np.ndarray]()
     while True:
         level = len(runs)
         inner = min(inputs.time.rtol, rtol / 20)
@@ -97,10 +98,14 @@ def certify(
             lengths.append(time.monotonic() - start)
             if level == 1:
                 in_time = _distance(runs[1], _run(_refined(inputs, 1, inner / 100)))
-                in_box = _cut(runs[1], _run(_widened(refined))) if box else in_box
+                if box:
+                    wide = _run(_widened(refined))
+                    in_box, cut = _cut(runs[1], wide), _shifts(runs[1], wide)
         if len(runs) < _FEWEST:
             continue
         found = _judged(runs, in_time, in_box, rtol, stop)
+        for name, shift in cut.items():
+            found.bars[name] += MARGIN * shift
         size = "x".join(map(str, found.cells))
         say(f"{size} cells: error {float(found.error.max()):.2e}, order {_typical(found.order)}")
         # No mesh helps where the box is too small.
@@ -171,9 +176,7 @@ def _distance(one: Solution, two: Solution) -> np.ndarray:
     return np.asarray([norm(mesh, a - (b if same else restrict(fine, b))) for a, b in pairs] / two.mass)
 
 
-def _judged(
-    runs: list[Solution], in_time: np.ndarray, in_box: np.ndarray, rtol: float, stop: str
-) -> Certified:
+def _judged(runs: list[Solution], in_time: np.ndarray, in_box: np.ndarray, rtol: float, stop: str) -> Certified:
     before, last = _distance(runs[-3], runs[-2]), _distance(runs[-2], runs[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
         order = np.log2(before / last)
@@ -190,6 +193,12 @@ def _judged(
     return Certified(
         runs[-1], error, in_time, in_box, np.where(clear, order, np.nan), values, bars, tuple(cells), reached, message
     )
+
+
+def _shifts(inner: Solution, wide: Solution) -> dict[str, np.ndarray]:
+    """What a wider box changes of energy and moments: their errors by the mesh cancel, the cells are the same."""
+    one, two = ({"energy": run.energy, **_moments(run)} for run in (inner, wide))
+    return {name: np.abs(np.asarray(one[name]) - np.asarray(two[name])) for name in one}
 
 
 def _functionals(runs: list[Solution], in_time: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -128,6 +128,9 @@ def test_cutting_the_box_is_seen_only_where_it_is_asked_for(half: float, tmp_pat
     truth = ornstein_uhlenbeck(start, target, 1.0)
     inside = truth.cell_averages(mesh)
     true = norm(mesh, seeing.solution.density[-1] - inside) + 1 - norm(mesh, inside)
+    for name, exact in (("mean x", truth.mean[0]), ("variance x", truth.covariance[0, 0])):
+        gap = abs(seeing.values[name][-1] - float(exact))
+        assert blind.bars[name][-1] < gap <= seeing.bars[name][-1] < 20 * gap
     assert not np.any(blind.in_box) and seeing.in_box[-1] > 0 and true <= seeing.error[-1] < 20 * true
 
 
