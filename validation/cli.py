@@ -218,8 +218,9 @@ def _gamma(options: argparse.Namespace) -> int:
     from mudot.validation import report, runner, tables
     from mudot.validation.cases.gamma import GAMMA
     from mudot.validation.cases.gamma_exact import GAMMA_EXACT
+    from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 
-    begin, cases = time.perf_counter(), (*GAMMA, *GAMMA_EXACT)
+    begin, cases = time.perf_counter(), (*GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)
     results = runner.run_cases(cases, options.quick, _say, options.output / "cases")
     for result in results:
         tables.show(result.outcome.tables)

@@ -8,6 +8,7 @@ from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
 from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.gamma_exact import GAMMA_EXACT
+from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
@@ -27,7 +28,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Transport, reaction and their sums", (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM)),
     ("Kernel geometries", (*KERNELS, *KERNEL_EXACT)),
     ("Flat and interaction-force geometries, identities and limits", (*FLAT, *IDENTITIES, *LIMITS)),
-    ("Evolutionary Γ-convergence", (*GAMMA, *GAMMA_EXACT)),
+    ("Evolutionary Γ-convergence", (*GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
