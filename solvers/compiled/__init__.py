@@ -18,3 +18,13 @@ def stencils() -> Any:
     except ImportError:
         return None
     return loops
+
+
+@cache
+def banded() -> Any:
+    """The compiled products with matrices of a few diagonals, or None without Numba."""
+    try:
+        from mudot.solvers.compiled import diagonals as loops
+    except ImportError:
+        return None
+    return loops

@@ -17,6 +17,7 @@ import scipy.special
 
 from mudot.meshes.arrays import Array, array_module
 from mudot.solvers.methods.series import Gathered
+from mudot.solvers.products import recurrence
 
 _MARGIN = 1e-13
 """A cell counts as resolved where its value in L2(1/pi) scaling exceeds this share of the norm. Round-off was measured
@@ -50,14 +51,12 @@ def apply_exponentials(step: Any, rate: float, density: Array, durations: Sequen
         row[: c.size] = c
     sums = Gathered(table, density)
     before, now = density, density
+    advance = recurrence(step, table.shape[1])
     for k in range(table.shape[1]):
         if k == 1:
             now = step @ density
         elif k > 1:
-            after = step @ now
-            after *= 2
-            after -= before
-            before, now = now, after
+            before, now = now, advance(now, before)
         sums.add(now)
     sums.flush()
     return sums.total

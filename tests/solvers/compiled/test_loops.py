@@ -8,6 +8,8 @@ import pytest
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
 from mudot.solvers.methods.porous_medium import PorousMedium
+from mudot.solvers.methods.semigroup import FokkerPlanck
+from mudot.solvers.products import fused_recurrence
 
 MESHES = {
     "line": Cartesian(17, 0.0, 1.0),
@@ -47,3 +49,33 @@ def test_without_numba_the_passes_do_it(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_stencils_are_imported_once() -> None:
     assert compiled.stencils() is compiled.stencils()
+
+
+@pytest.mark.parametrize("shape", [(40,), (3,), (13, 9), (3, 4), (7, 5, 6), (3, 4, 3)])
+def test_the_fused_chebyshev_step_gives_the_bits_of_array_passes(shape: tuple[int, ...]) -> None:
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(2)
+    mesh = Cartesian.graded([np.cumsum(0.1 + rng.random(n + 1)) for n in shape])
+    step = FokkerPlanck(mesh, rng.normal(size=shape))._step
+    fused = fused_recurrence(step)
+    assert fused is not None
+    for _ in range(5):
+        now, before = rng.normal(size=(2, mesh.size))
+        assert np.array_equal(fused(now, before), 2 * (step @ now) - before)
+
+
+def test_rings_have_more_diagonals_than_the_fused_step_takes() -> None:
+    mesh = Cartesian((8, 6), (0.0, 0.0), (1.0, 1.0), "periodic")
+    assert fused_recurrence(FokkerPlanck(mesh, np.zeros(mesh.shape))._step) is None
+
+
+def test_a_flow_is_the_same_bits_compiled_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    mesh = Cartesian((60, 50), (-2.0, -2.0), (2.0, 2.0))
+    x, y = mesh.coordinates
+    flow = FokkerPlanck(mesh, -(x**2 + y**2) / 2 - 0.4 * x * y)
+    start = np.exp(-((x - 0.5) ** 2) - y**2)
+    plain = flow.advance(start, 0.5, 0.5, 1e-6).density
+    monkeypatch.setattr("mudot.solvers.products._WORTH_COMPILING", 0.0)
+    monkeypatch.setattr("mudot.solvers.products._LARGE", 0)
+    assert np.array_equal(flow.advance(start, 0.5, 0.5, 1e-6).density, plain)
