@@ -12,6 +12,8 @@ from mudot.meshes.errors import MudotError
 
 _INTERPRETER = 135e6
 _FACTORS = 256e6
+_LOOPS, _LARGE = 110e6, 240_000
+"""What compiled loops take, and the cells from which they are used."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> flo
         return _INTERPRETER + 8 * size * (30 + padded + faces) + 24 * squares
     if not transport:
         return _INTERPRETER + 8 * size * 18
-    return _INTERPRETER + float(min(_FACTORS, 192 * squares)) + 8 * size * (28 + 30 * len(cells))
+    loops = _LOOPS if size >= _LARGE else 0.0
+    return _INTERPRETER + loops + float(min(_FACTORS, 192 * squares)) + 8 * size * (28 + 30 * len(cells))
 
 
 def needs(

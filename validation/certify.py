@@ -1,8 +1,9 @@
 """Certified references: the flow of a problem file on nested meshes until the estimated error is small enough.
 
 On meshes of n, 2n, 4n, ... cells per axis the densities differ by e_1, e_2, ... (L1, relative to the mass; fine ones
-restricted). With an error like C h^p the finest density is off by e_k/(2^p - 1), p the order observed between the last
-two differences, never taken above 2 nor below 1/2, and the estimate is 3/2 of that. The error of the time integration
+restricted). Where two orders in a row are near 2, the finest density is off by e_k/3, and the estimate is 3/2 of that;
+elsewhere, as at jumps and fronts, it is 3/2 of the larger of e_k and e_(k-1)/2 over 2^p - 1, p the lower of the two
+orders, at most 1 and at least 1/2. The error of the time integration
 is the distance to a run with a hundredth of the tolerance, on the second mesh. Both are added. Energies and moments are
 extrapolated (Richardson), with the distance of two extrapolations as bar where the order is near 2, else unextrapolated
 with a wide one.
@@ -19,6 +20,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +36,7 @@ from mudot.solvers.problem import build
 from mudot.solvers.resources import in_bytes, needs
 
 MARGIN = 1.5
-_FEWEST = 3
+_FEWEST = 4
 _NEAR = 0.3
 
 
@@ -177,15 +179,17 @@ def _distance(one: Solution, two: Solution) -> np.ndarray:
 
 
 def _judged(runs: list[Solution], in_time: np.ndarray, in_box: np.ndarray, rtol: float, stop: str) -> Certified:
-    before, last = _distance(runs[-3], runs[-2]), _distance(runs[-2], runs[-1])
+    first, before, last = (_distance(a, b) for a, b in pairwise(runs[-4:]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        order = np.log2(before / last)
+        order, earlier = np.log2(before / last), np.log2(first / before)
     # Differences at the level of the time error tell nothing about the mesh.
     clear = (last > 3 * in_time) & np.isfinite(order)
-    trusted = np.where(clear, np.clip(order, 0.5, 2.0), 1.0)
-    # No scheme here is of higher order: a faster fall is a jump that the meshes happen to cut well, and may not go on.
-    lucky = clear & (order > 2 + _NEAR)
-    in_space = np.where(lucky, np.maximum(last, before / 4), last / (2**trusted - 1))
+    # Second order is believed where two orders in a row say so. A jump that the meshes happen to cut well falls as fast
+    # once, and may not go on: then the larger difference counts, at the lower of the two orders and at most the first.
+    clean = (np.abs(order - 2) <= _NEAR) & (np.abs(earlier - 2) <= 2 * _NEAR)
+    slow = np.clip(np.minimum(order, earlier), 0.5, 1.0)
+    rough = np.maximum(last, before / 2) / (2**slow - 1)
+    in_space = np.where(clean | ~clear, last / np.where(clean, 3.0, 1.0), rough)
     error = MARGIN * (in_space + in_time + in_box) + 1e-13
     values, bars = _functionals(runs[-3:], in_time)
     reached = bool(np.all(error <= rtol))
