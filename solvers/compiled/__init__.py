@@ -28,3 +28,13 @@ def banded() -> Any:
     except ImportError:
         return None
     return loops
+
+
+@cache
+def polynomials() -> Any:
+    """The compiled steps of super-time-stepping, or None without Numba."""
+    try:
+        from mudot.solvers.compiled import legendre
+    except ImportError:
+        return None
+    return legendre

@@ -132,11 +132,12 @@ def _coefficients(stages: int) -> list[tuple[float, float, float, float]]:
 def legendre_step(system: Explicit, density: Array, rate: Array, tau: float, stages: int) -> Array | None:
     """One step of RKL2 from a density and its rate; None where it or a stage is negative.
 
-    The linear combination of every stage is one product with the stacked arrays.
+    The linear combination of every stage is one product with the stacked arrays, or compiled where that is to be had.
     """
-    xp = array_module(density)
+    xp, table = array_module(density), _coefficients(stages)
+    if isinstance(system, PorousMedium) and system.fuses(density):
+        return system.fused_step(density, rate, tau, np.array(table), _TINY)
     stack = xp.stack([density, rate, density, density]).reshape(4, -1)
-    table = _coefficients(stages)
     now = density + table[0][2] * tau * rate
     for mu, nu, gain, back in table[1:]:
         flushed = _flushed(now)

@@ -9,6 +9,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
 from mudot.solvers.methods.porous_medium import PorousMedium
 from mudot.solvers.methods.semigroup import FokkerPlanck
+from mudot.solvers.methods.super_time_stepping import legendre_step
 from mudot.solvers.products import fused_recurrence
 
 MESHES = {
@@ -34,6 +35,27 @@ def test_compiled_porous_medium_is_that_of_array_passes(name: str, m: float) -> 
         equation.add_rate(one, density, 0.3)
         equation.add_rate_by_passes(two, density, 0.3)
         np.testing.assert_allclose(one, two, rtol=1e-11, atol=1e-11 * float(abs(two).max()))
+
+
+@pytest.mark.parametrize("m", [2.0, 3.0, 1.5])
+@pytest.mark.parametrize("name", MESHES)
+def test_fused_super_time_steps_are_those_of_array_passes(name: str, m: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    mesh, rng = MESHES[name], np.random.default_rng(3)
+    equation = PorousMedium(mesh, m, 0.7)
+    # Smooth enough for the stages to stay positive; a step with a drained cell is refused by both.
+    density = 1 + 0.3 * rng.random(mesh.shape)
+    rate, pace = equation.rate(density), equation.spectral_radius(density)[0]
+    stages = 7
+    for tau, drained in ((10 / pace, False), (1e3 / pace, True)):
+        assert equation.fuses(density)
+        fused = legendre_step(equation, density, rate, tau, stages)
+        with monkeypatch.context() as patch:
+            patch.setattr(PorousMedium, "fuses", lambda self, density: False)
+            passes = legendre_step(equation, density, rate, tau, stages)
+        assert (fused is None) is (passes is None) is drained
+        if fused is not None and passes is not None:
+            np.testing.assert_allclose(fused, passes, rtol=1e-12)
 
 
 def test_without_numba_the_passes_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
