@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mudot.meshes.arrays import Array, array_module, in_blocks
+from mudot.solvers.compiled import fused
 
 _HUGE_RATIO = 1e300
 _TINY = float(np.finfo(float).tiny)
@@ -20,7 +21,8 @@ def logarithmic_mean(a: Array, b: Array) -> Array:
     >>> logarithmic_mean(np.array([1.0, 2.0, 0.0]), np.array([np.e, 2.0, 1.0])).round(12)
     array([1.71828183, 2.        , 0.        ])
     """
-    return in_blocks(_logarithmic_mean, a, b)
+    kernels = fused(a)
+    return in_blocks(_logarithmic_mean, a, b) if kernels is None else kernels.logarithmic_mean(a, b)
 
 
 def _logarithmic_mean(a: Array, b: Array) -> Array:

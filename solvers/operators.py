@@ -16,6 +16,8 @@ import scipy.sparse
 
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.compiled import fused
+from mudot.solvers.compiled.cells import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,28 @@ def divergence(mesh: Cartesian, flux: Array) -> Array:
     >>> divergence(Cartesian(3, 0.0, 3.0), np.array([1.0, 1.0]))
     array([ 1.,  0., -1.])
     """
+    kernels = fused(flux)
+    if kernels is not None:
+        return kernels.divergence(_grid(mesh, kernels.library), flux).reshape(mesh.shape)
     return (stencil_of(mesh, flux).divergence @ flux).reshape(mesh.shape)
+
+
+def diffusion(mesh: Cartesian, mobility: Array, f: Array) -> Array:
+    """div(m grad f), of the mesh's shape, for m of shape (faces,) and f of the mesh's shape.
+
+    >>> diffusion(Cartesian(3, 0.0, 3.0), np.array([1.0, 2.0]), np.array([0.0, 1.0, 3.0]))
+    array([ 1.,  3., -4.])
+    """
+    kernels = fused(mobility)
+    if kernels is not None:
+        return kernels.diffusion(_grid(mesh, kernels.library), mobility, f.reshape(-1)).reshape(mesh.shape)
+    return divergence(mesh, mobility * gradient(mesh, f))
+
+
+@lru_cache(maxsize=4)
+def _grid(mesh: Cartesian, library: ArrayLibrary) -> Grid:
+    """What the fused kernels need to know of a mesh, sent once."""
+    return Grid.of(mesh, library)
 
 
 def across(mesh: Cartesian, f: Array) -> tuple[Array, Array]:

@@ -65,6 +65,7 @@ class ndarray:
     size = property(lambda self: self._values.size)
     dtype = property(lambda self: self._values.dtype)
     T = property(lambda self: _wrapped(self._values.T))
+    flags = property(lambda self: self._values.flags)
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError("implicit conversion of a device array to a NumPy array")
@@ -251,6 +252,9 @@ class csr_matrix:
 
     shape = property(lambda self: self._matrix.shape)
     T = property(lambda self: _sparse(self._matrix.T.tocsr()))
+    data = property(lambda self: _wrapped(self._matrix.data))
+    indices = property(lambda self: _wrapped(self._matrix.indices))
+    indptr = property(lambda self: _wrapped(self._matrix.indptr))
 
     def __matmul__(self, vector: Any) -> ndarray:
         if not isinstance(vector, ndarray) or vector.ndim != 1:

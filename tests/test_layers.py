@@ -43,7 +43,7 @@ LAYERS = [
 """Lowest first; a module imports from its own layer and from those below. The longest matching name counts."""
 
 OWNERS = {
-    "cupy": ("meshes.arrays",),
+    "cupy": ("meshes.arrays", "solvers.compiled.cuda"),
     "cupyx": ("meshes.arrays",),
     "h5py": ("solvers.storage", "solvers.results", "solvers.layout", "solvers.records"),
     "matplotlib": ("validation.figures",),

@@ -1,13 +1,41 @@
 """Compiled loops: the one place of them. Each has a twin in array passes, which is its fallback and its oracle.
 
+On a device: the fused CUDA kernels of `cells.cuh`, through `fused`. On the host:
+
 With Numba (`pip install 'mudot[fast]'`) arrays of the host on uniform meshes go through these; everything else, and
 everything without Numba, through the passes. One thread each, so that results do not depend on the number of threads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
+
+from mudot.meshes.arrays import Array, library_of
+from mudot.solvers.compiled.cells import LARGEST, Kernels
+
+_makers: dict[str, Callable[[], Kernels | None]] = {}
+
+
+def register(library: str, maker: Callable[[], Kernels | None]) -> None:
+    """Make the fused kernels for the arrays of a library, by its name, known to `fused`."""
+    _makers[library] = maker
+
+
+def fused(array: Array) -> Kernels | None:
+    """The fused kernels for arrays like this one, or None: on the host, and for arrays that they do not take."""
+    maker = _makers.get(library_of(array).name)
+    return maker() if maker is not None and array.dtype == float and array.size < LARGEST else None
+
+
+def _of_cupy() -> Kernels:
+    from mudot.solvers.compiled import cuda
+
+    return cuda.kernels()
+
+
+register("cupy", _of_cupy)
 
 
 @cache

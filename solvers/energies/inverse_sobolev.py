@@ -22,7 +22,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies.divergences import PowerDivergence
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.linear import NotConverged, conjugate_gradients
-from mudot.solvers.operators import across, divergence, gradient, stencil_of
+from mudot.solvers.operators import across, diffusion, stencil_of
 
 _SAME = 1e-2
 _FACTORED = 200_000
@@ -87,7 +87,7 @@ class InverseSobolev:
         diagonal = self.target * stencil_of(mesh, density).stiffness
 
         def apply(psi: Array) -> Array:
-            return -divergence(mesh, mobility * gradient(mesh, psi))
+            return -diffusion(mesh, mobility, psi)
 
         return lambda gap: conjugate_gradients(apply, gap, volumes(mesh, gap), diagonal, tolerance=1e-12).solution
 

@@ -12,7 +12,7 @@ from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.geometries.algebra import Composable, positive, weighted
 from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.means import logarithmic_mean
-from mudot.solvers.operators import across, divergence, gradient, stencil_of
+from mudot.solvers.operators import across, diffusion, gradient, stencil_of
 
 FaceMobility = Callable[[Cartesian, Array], Array]
 """The density that stands on the faces, shape (faces,), for cell averages of the mesh's shape."""
@@ -82,7 +82,7 @@ class WassersteinOnsager:
 
     def apply(self, xi: Array) -> Array:
         """-div(m grad xi)."""
-        return -divergence(self.mesh, self.mobility * gradient(self.mesh, xi))
+        return -diffusion(self.mesh, self.mobility, xi)
 
     def dual(self, xi: Array) -> tuple[float, ...]:
         """1/2 sum over faces of |e| d_e m (grad xi)^2."""

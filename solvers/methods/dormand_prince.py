@@ -10,6 +10,7 @@ import numpy as np
 from scipy.integrate import RK45
 
 from mudot.meshes.arrays import Array
+from mudot.solvers.compiled import fused
 
 STAGES = (
     (1 / 5,),
@@ -37,7 +38,12 @@ def interpolation(share: float) -> np.ndarray:
 
 
 def combined(weights: Sequence[float], slopes: Sequence[Array]) -> Array:
-    """sum of weights times slopes."""
+    """sum of weights times slopes: in one pass on a device, by array passes on the host."""
+    kernels = fused(slopes[0])
+    return _by_passes(weights, slopes) if kernels is None else kernels.combination(weights, slopes)
+
+
+def _by_passes(weights: Sequence[float], slopes: Sequence[Array]) -> Array:
     total = weights[0] * slopes[0]
     for weight, slope in zip(weights[1:], slopes[1:], strict=True):
         if weight:

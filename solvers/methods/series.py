@@ -8,6 +8,7 @@ import numpy as np
 
 from mudot.meshes import threads
 from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.solvers.compiled import fused
 
 BATCH = 8
 _SLICE = 1 << 14
@@ -36,8 +37,11 @@ class Gathered:
             xp = array_module(self.total)
             stop = self._done + len(self._batch)
             weights = xp.ascontiguousarray(self._weights[:, self._done : stop])
+            kernels = fused(self.total)
             if isinstance(self.total, np.ndarray):
                 _add_in_slices(self.total, weights, self._batch)
+            elif kernels is not None:
+                kernels.gather(self.total, weights, self._batch)
             else:
                 self.total += weights @ xp.stack(self._batch)
             self._done, self._batch = stop, []

@@ -1,0 +1,170 @@
+"""The text of the CUDA kernels, run on the host, against the array passes over random inputs.
+
+Kernels of sums and products give the very bits; that a device does too rests on IEEE arithmetic without contraction,
+which `test_nvrtc` reads in the assembly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.compiled.cells import Diagonals, Grid, Kernels, arguments, parameters
+from mudot.solvers.means import logarithmic_mean
+from mudot.solvers.methods.dormand_prince import ERROR, STAGES, combined, interpolation
+from mudot.solvers.methods.semigroup import FokkerPlanck
+from mudot.solvers.operators import stencil_of
+from tests import host_kernels
+
+EXAMPLES = settings(max_examples=30, deadline=None)
+seeds = st.integers(0, 2**32 - 1)
+launches = st.sampled_from([(1, False), (7, True), (32, True), (256, False), (1024, True)])
+"""Threads per block, and whether the last thread goes first."""
+
+
+def kernels(threads: int = 256, backwards: bool = False) -> Kernels:
+    """Guarded kernels for arrays of NumPy."""
+    return host_kernels.on_host(threads=threads, backwards=backwards, guarded=True)
+
+
+@st.composite
+def meshes(draw: st.DrawFn) -> Cartesian:
+    """Graded meshes in one to three dimensions, of one cell and more, with walls and periodic axes."""
+    shape = draw(
+        st.sampled_from([(1,), (2,), (3,), (40,), (1, 5), (2, 2), (6, 1), (9, 8), (2, 1, 3), (3, 2, 2), (4, 5, 6)])
+    )
+    boundary = [draw(st.sampled_from(["no-flux", "periodic"])) for _ in shape]
+    rng = np.random.default_rng(draw(seeds))
+    return Cartesian.graded([np.cumsum(0.1 + rng.random(n + 1)) for n in shape], boundary)
+
+
+def by_diagonals(mesh: Cartesian, rng: np.random.Generator, how: Kernels) -> tuple[Any, Diagonals]:
+    """The step matrix of a random potential in CSR and by diagonals."""
+    step = FokkerPlanck(mesh, rng.normal(size=mesh.shape))._step if mesh.size > 1 else None
+    if step is None:
+        pytest.skip("one cell has no step")
+    table = how.diagonals(step, 99)
+    assert table is not None
+    return step, table
+
+
+@EXAMPLES
+@given(meshes().filter(lambda mesh: mesh.size > 1), seeds, launches)
+def test_products_have_the_bits_of_csr_products(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+    rng = np.random.default_rng(seed)
+    step, table = by_diagonals(mesh, rng, kernels(*how))
+    now, before = rng.normal(size=(2, mesh.size)) * 10.0 ** rng.integers(-200, 200, size=(2, mesh.size))
+    assert np.array_equal(table @ now, step @ now)
+    after = step @ now
+    after *= 2
+    after -= before
+    assert np.array_equal(table.chebyshev_step(now, before), after)
+
+
+def test_diagonals_are_counted_before_they_are_taken() -> None:
+    mesh = Cartesian((6, 5), (0, 0), (1, 1), "periodic")
+    step = FokkerPlanck(mesh, np.random.default_rng(0).normal(size=mesh.shape))._step
+    assert kernels().diagonals(step, 9) is not None and kernels().diagonals(step, 8) is None
+
+
+@EXAMPLES
+@given(st.integers(1, 300), st.integers(1, 12), st.integers(1, 8), seeds, launches)
+def test_gathering_adds_weighted_vectors(cells: int, sums: int, count: int, seed: int, how: tuple[int, bool]) -> None:
+    rng = np.random.default_rng(seed)
+    total, weights = rng.normal(size=(sums, cells)), rng.normal(size=(sums, count))
+    vectors = list(rng.normal(size=(count, cells)))
+    expected = total.copy()
+    for j in range(sums):
+        added = np.zeros(cells)
+        for weight, vector in zip(weights[j], vectors, strict=True):
+            added += weight * vector
+        expected[j] += added
+    kernels(*how).gather(total, weights, vectors)
+    assert np.array_equal(total, expected)
+
+
+@EXAMPLES
+@given(st.sampled_from([*STAGES, ERROR, tuple(map(float, interpolation(0.3))), (0.0,), (0.0, 2.0)]), seeds, launches)
+def test_stages_have_the_bits_of_array_passes(weights: tuple[float, ...], seed: int, how: tuple[int, bool]) -> None:
+    rng = np.random.default_rng(seed)
+    slopes = list(rng.normal(size=(len(weights), 7, 11)))
+    assert np.array_equal(kernels(*how).combination(weights, slopes), combined(weights, slopes))
+
+
+positive = st.floats(0, 1e300, allow_subnormal=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(positive, positive), min_size=1, max_size=40), st.floats(-1e-3, 1e-3), launches)
+def test_logarithmic_means_are_those_of_array_passes(
+    pairs: list[tuple[float, float]], near: float, how: tuple[int, bool]
+) -> None:
+    a, b = np.array(pairs).T.copy()
+    for second in (b, a * (1 + near), a, 0 * a):
+        # The last digits of log and log1p are the library's.
+        expected = logarithmic_mean(a, second)
+        np.testing.assert_allclose(kernels(*how).logarithmic_mean(a, second), expected, rtol=8 * 2.0**-52, atol=5e-324)
+
+
+def test_logarithmic_mean_of_what_is_no_number_is_none() -> None:
+    found = kernels().logarithmic_mean(np.array([np.nan, 1.0, np.nan]), np.array([1.0, np.nan, np.nan]))
+    assert np.isnan(found).all()
+
+
+@EXAMPLES
+@given(meshes(), seeds, launches)
+def test_divergence_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+    flux = np.random.default_rng(seed).normal(size=mesh.faces.left.size)
+    matrix = stencil_of(mesh, flux).divergence
+    run = kernels(*how)
+    found = run.divergence(Grid.of(mesh, run.library), flux)
+    assert np.all(np.abs(found - matrix @ flux) <= 8 * 2.0**-52 * (abs(matrix) @ np.abs(flux)))
+
+
+@EXAMPLES
+@given(meshes(), seeds, launches)
+def test_diffusion_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+    rng = np.random.default_rng(seed)
+    mobility, f = rng.random(mesh.faces.left.size), rng.normal(size=mesh.size)
+    run = kernels(*how)
+    found = run.diffusion(Grid.of(mesh, run.library), mobility, f)
+    places = stencil_of(mesh, f)
+    expected = places.divergence @ (mobility * (places.gradient @ f))
+    size = abs(places.divergence) @ (mobility * (abs(places.gradient) @ np.abs(f)))
+    assert np.all(np.abs(found - expected) <= 16 * 2.0**-52 * size)
+
+
+@pytest.mark.parametrize(
+    ("position", "wrong"),
+    [(1, np.ones(4, dtype=np.float32)), (1, np.ones(8)[::2]), (1, [1.0]), (3, np.ones(4, dtype=int)), (0, np.ones(4))],
+    ids=["single precision", "strided", "list", "integers", "array for a number"],
+)
+def test_arguments_that_a_kernel_would_misread_are_refused(position: int, wrong: Any) -> None:
+    given: list[Any] = [4, np.ones(4), np.ones(4), np.empty(4)]
+    arguments("logarithmic_mean", given)
+    given[position] = wrong
+    with pytest.raises(TypeError):
+        arguments("logarithmic_mean", given)
+    with pytest.raises(TypeError, match="expected 4 arguments, got 5"):
+        arguments("logarithmic_mean", [4, *given])
+
+
+def test_guards_tell_of_reads_and_writes_outside() -> None:
+    """The guards of these tests work: a launch that lies about the size is caught."""
+    run = host_kernels.launch(guarded=True)
+    with pytest.raises(AssertionError, match="wrote outside"):
+        run("logarithmic_mean", 5, arguments("logarithmic_mean", [5, np.ones(9), np.ones(9), np.empty(4)]))
+    out = np.empty(6)
+    run("logarithmic_mean", 6, arguments("logarithmic_mean", [6, np.ones(6), np.ones(5), out]))
+    assert np.isnan(out[5])
+
+
+def test_every_kernel_is_tested_here() -> None:
+    assert set(parameters()) == {
+        *("banded_product", "chebyshev_step", "gather", "combination"),
+        *("logarithmic_mean", "flux_divergence", "diffusion"),
+    }
