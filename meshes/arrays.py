@@ -40,6 +40,7 @@ class ArrayLibrary:
     device:    what the arrays live on, in words
     free:      bytes of memory that new arrays can still take there
     exhausted: the exception that says there is none left
+    fetch:     begins to bring an array to the host; what it returns waits for it (None: `to_host`, at once)
     """
 
     name: str
@@ -52,6 +53,7 @@ class ArrayLibrary:
     device: str = "cpu"
     free: Callable[[], float] = _host_memory
     exhausted: type[BaseException] = MemoryError
+    fetch: Callable[[Array], Callable[[], np.ndarray]] | None = None
 
 
 _registered: dict[str, Callable[[], ArrayLibrary]] = {}
@@ -92,7 +94,34 @@ def cupy_library() -> ArrayLibrary:
         device=f"gpu ({name}, CuPy {cupy.__version__})",
         free=lambda: float(cupy.cuda.runtime.memGetInfo()[0] + cupy.get_default_memory_pool().free_bytes()),
         exhausted=cupy.cuda.memory.OutOfMemoryError,
+        fetch=_fetch_from_cupy,
     )
+
+
+@cache
+def _copies() -> Any:
+    """The stream on which arrays come back while the device computes on."""
+    import cupy
+
+    return cupy.cuda.Stream(non_blocking=True)
+
+
+def _fetch_from_cupy(array: Array) -> Callable[[], np.ndarray]:
+    """Copy to page-locked memory on a stream of its own, once what computes the array is done."""
+    import cupy
+    import cupyx
+
+    stream, source = _copies(), cupy.ascontiguousarray(array)
+    landed = cupyx.empty_pinned(source.shape, source.dtype)
+    stream.wait_event(cupy.cuda.get_current_stream().record())
+    source.get(stream=stream, out=landed, blocking=False)
+
+    def wait() -> np.ndarray:
+        stream.synchronize()
+        # The source is held until here: its memory must not serve another array while it is read.
+        return np.array(landed).reshape(source.shape)
+
+    return wait
 
 
 _DEVICES = {"cpu": numpy_library, "gpu": cupy_library}
@@ -165,6 +194,18 @@ def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
 def to_host(array: Array) -> np.ndarray:
     """A NumPy array with the same values: the only way off the device."""
     return library_of(array).to_host(array)
+
+
+def fetched(array: Array) -> Callable[[], np.ndarray]:
+    """Begin to bring an array to the host; calling the result waits for it. The array must not change until then.
+
+    >>> fetched(np.ones(2))()
+    array([1., 1.])
+    """
+    library = library_of(array)
+    if library.fetch is not None:
+        return library.fetch(array)
+    return partial(library.to_host, array)
 
 
 def moved(array: Array, library: ArrayLibrary) -> Array:

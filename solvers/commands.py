@@ -36,8 +36,10 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
     demand.check()
     problem = build(inputs)
     flow = problem.flow()
-    if problem.integrator != "automatic":
-        flow.on(library)  # refuses a device that the integrator does not know, before anything is written
+    with _room(library):
+        if problem.integrator != "automatic":
+            flow.on(library)  # refuses a device that the integrator does not know, before anything is written
+        start = library.to_device(problem.start)
     print(f"  mesh      {problem.mesh!r}\n  flow      {_in_words(problem)}")
     print(f"  method    {flow.method.description}", flush=True)
     restart = None
@@ -49,11 +51,19 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
         print(f"  resume    from t = {restart.time:g}" if restart else "  resume    from the start", flush=True)
     else:
         trajectory = _create(output, problem, flow.method.description, library.device, overwrite)
-    start = library.to_device(problem.start)
     with _progress(problem.times[-1], restart.time if restart else 0.0) as observer:
         solution = solve(flow, start, problem.times, problem.rtol, trajectory, restart, observer)
     _report(output, solution)
     return solution.status == "complete"
+
+
+@contextlib.contextmanager
+def _room(library: ArrayLibrary) -> Iterator[None]:
+    """Raise MudotError where the memory of the device does not even hold what is sent to it first."""
+    try:
+        yield
+    except library.exhausted:
+        raise MudotError(f"[mesh] cells: no memory left on the {library.device}; use fewer cells") from None
 
 
 def _create(output: Path, problem: Problem, method: str, device: str, overwrite: bool) -> storage.FileTrajectory:

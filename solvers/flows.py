@@ -8,7 +8,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
+from mudot.meshes.arrays import Array, ArrayLibrary, fetched, library_of
 from mudot.meshes.averages import check_density, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -145,10 +145,10 @@ def solve(
     times = [float(t) for t in times]
     _check(flow, start, times, rtol)
     library = library_of(start)
-    flow = flow.on(library)
-    ledger = Ledger(flow.mesh, flow.energy, flow.discrete_geometry, flow.method, rtol)
     record = trajectory if trajectory is not None else MemoryTrajectory()
     try:
+        flow = flow.on(library)
+        ledger = Ledger(flow.mesh, flow.energy, flow.discrete_geometry, flow.method, rtol)
         for state, final in _march(ledger, start, times, restart, observer):
             if final:
                 record.append(_frame(ledger, state))
@@ -216,10 +216,12 @@ def _state(frame: Frame, library: ArrayLibrary, first: float) -> State:
 
 
 def _frame(ledger: Ledger, state: State) -> Frame:
+    # The density travels while the device adds up the rest.
+    arriving = fetched(state.density)
     energy = ledger.energy.value(ledger.mesh, state.density)
     return Frame(
         time=state.time,
-        density=to_host(state.density),
+        density=arriving(),
         energy=energy,
         balance=energy - state.first + state.dissipation if np.isfinite(state.first) else float("nan"),
         mass=integrate(ledger.mesh, state.density),

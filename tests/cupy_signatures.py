@@ -60,7 +60,8 @@ def offered() -> dict[str, str | None]:
     for name in CLASSES:
         package, _, title = name.rpartition(".")
         kind = getattr(importlib.import_module(package), title)
-        found |= {f"{name}.{key}": parameters(getattr(kind, key, None)) for key in dir(kind) if key[0] != "_"}
+        public = [key for key in dir(kind) if key[0] != "_" or key == "__call__"]
+        found |= {f"{name}.{key}": parameters(getattr(kind, key, None)) for key in public}
     return dict(sorted(found.items()))
 
 

@@ -192,6 +192,7 @@ PARAMETERS = {
     **dict.fromkeys(("repeat", "take", "roll"), "array what axis"),
     **dict.fromkeys(("reshape", "broadcast_to"), "array shape"),
     **dict.fromkeys(("matmul", "dot"), "array other"),
+    "tensordot": "array other axes",
     "moveaxis": "array source destination",
     "transpose": "array axes",
     "ravel": "array",
@@ -303,10 +304,17 @@ def to_host(array: Any) -> np.ndarray:
     return np.array(_values(array))
 
 
+def fetch(array: Any) -> Callable[[], np.ndarray]:
+    """A copy on the host that is made as late as may be: what changes the array before shows in it."""
+    if not isinstance(array, ndarray):
+        raise TypeError(f"fetch: expected an array of the device, got {type(array).__name__}")
+    return lambda: to_host(array)
+
+
 @cache
 def library() -> ArrayLibrary:
     """The stand-in as the numerical core sees it."""
-    return ArrayLibrary("device", xp, special, csr_matrix, to_device, to_host, fft, device="stand-in")
+    return ArrayLibrary("device", xp, special, csr_matrix, to_device, to_host, fft, device="stand-in", fetch=fetch)
 
 
 register(ndarray.__module__.partition(".")[0], library)

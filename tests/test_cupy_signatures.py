@@ -137,6 +137,53 @@ def test_every_direct_use_of_cupy_exists_and_fits(version: Path) -> None:
     assert wrong == []
 
 
+METHODS = {
+    "record": "cupy.cuda.Stream.record",
+    "wait_event": "cupy.cuda.Stream.wait_event",
+    "synchronize": "cupy.cuda.Stream.synchronize",
+    "get": "cupy.ndarray.get",
+    "get_function": "cupy.RawModule.get_function",
+    "free_bytes": "cupy.cuda.MemoryPool.free_bytes",
+    "total_bytes": "cupy.cuda.MemoryPool.total_bytes",
+}
+"""Methods that are called on objects of CuPy."""
+OTHERS = {"decode", "reshape", "array", "asarray"}
+"""Methods of what is not CuPy's in the same functions."""
+
+
+def methods_called() -> Iterator[Call]:
+    """Calls of methods, in the functions that import CuPy, of whatever is not a module of it."""
+    for path in SOURCES:
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            imported = [n for n in ast.walk(function) if isinstance(n, ast.Import) and n.names[0].name[:4] == "cupy"]
+            for node in ast.walk(function) if imported else ():
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    whole = dotted(node.func) or ""
+                    if not whole.startswith("cupy"):
+                        keywords = tuple(keyword.arg for keyword in node.keywords if keyword.arg)
+                        yield Call(f"{path.name}:{node.lineno}", node.func.attr, len(node.args), keywords)
+
+
+@of_every_version
+def test_every_method_of_an_object_of_cupy_exists_and_fits(version: Path) -> None:
+    known, found = offered(version), list(methods_called())
+    assert {call.name for call in found} >= {"record", "get", "get_function"}
+    for call in found:
+        if call.name not in OTHERS:
+            assert call.fits(signature_of(known[METHODS[call.name]]), method=True), call
+
+
+@of_every_version
+def test_kernels_are_started_as_cupy_starts_them(version: Path) -> None:
+    """`kernel(grid, block, arguments)`: calls of an object have no name to look up; its own text says what it takes."""
+    known = offered(version)
+    assert Call("cuda.py", "RawModule", 0, ("code", "options")).fits(signature_of(known["cupy.RawModule"]))
+    called = known["cupy.RawKernel.__call__"]
+    assert Call("cuda.py", "kernel", 3, ()).fits(signature_of(called), method=True)
+
+
 @of_every_version
 def test_stand_in_lets_nothing_pass_that_cupy_lacks(version: Path) -> None:
     known = offered(version)

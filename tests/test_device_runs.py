@@ -107,6 +107,33 @@ def test_device_out_of_memory_is_a_failed_run_with_one_line(monkeypatch: pytest.
     assert solution.message == "no memory left on the stand-in; use fewer cells"
 
 
+class OutOfMemory(Exception):
+    """As CuPy's."""
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OutOfMemory
+
+
+def test_memory_exhausted_while_data_are_sent_is_a_failed_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES["transport, uniformization"]
+    start = device.to_device(case.start())
+    full = replace(device.library(), exhausted=OutOfMemory, to_device=_full)
+    monkeypatch.setitem(arrays._registered, "tests", lambda: full)
+    solution = solve(case.flow(), start, case.times)
+    assert (solution.status, solution.message) == ("failed", "no memory left on the stand-in; use fewer cells")
+
+
+def test_device_that_cannot_hold_the_start_is_refused_before_anything_is_written(
+    problem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(device.library(), exhausted=OutOfMemory, to_device=_full)
+    monkeypatch.setitem(arrays._DEVICES, "gpu", lambda: full)
+    with pytest.raises(MudotError, match=r"no memory left on the stand-in; use fewer cells"):
+        commands.run(problem, tmp_path / "result.h5", device="gpu")
+    assert not (tmp_path / "result.h5").exists()
+
+
 def test_announced_memory_that_the_device_lacks_is_refused_before_anything_is_written(
     problem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

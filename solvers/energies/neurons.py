@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -118,7 +116,7 @@ class Neurons:
         if "amplitude" not in self.parameters:
             return -1, None
         axis = self.parameters.index("amplitude")
-        return axis, library.to_device(mesh.centers[axis])
+        return axis, _axes_on(mesh, library)[axis]
 
     def _columns(self, shape: tuple[int, ...]) -> int:
         """Cells of weights and bias."""
@@ -141,9 +139,11 @@ class Neurons:
 
     def _made(self, mesh: Cartesian) -> Iterator[tuple[slice, Array]]:
         library = library_of(self.inputs)
-        hidden = [(n, c) for n, c in zip(self.parameters, mesh.centers, strict=True) if n != "amplitude"]
-        axes = np.meshgrid(*(c for _, c in hidden), indexing="ij")
-        named = [(name, library.to_device(axis.reshape(-1))) for (name, _), axis in zip(hidden, axes, strict=True)]
+        centers = _axes_on(mesh, library)
+        hidden = [(name, c) for name, c in zip(self.parameters, centers, strict=True) if name != "amplitude"]
+        ones = library.xp.ones(tuple(c.shape[0] for _, c in hidden))
+        along = [[-1 if i == j else 1 for i in range(len(hidden))] for j in range(len(hidden))]
+        named = [(name, (ones * c.reshape(shape)).reshape(-1)) for (name, c), shape in zip(hidden, along, strict=True)]
         weights = library.xp.stack([axis for name, axis in named if name == "weight"])
         bias = next((axis for name, axis in named if name == "bias"), None)
         step = self._rows(weights.shape[1])
@@ -151,6 +151,12 @@ class Neurons:
             rows = slice(first, first + step)
             z = self.inputs[rows] @ weights
             yield rows, ACTIVATIONS[self.activation](library.xp, z if bias is None else z + bias)
+
+
+@lru_cache(maxsize=4)
+def _axes_on(mesh: Cartesian, library: ArrayLibrary) -> tuple[Array, ...]:
+    """The cell centres along each axis, sent to a device once."""
+    return tuple(map(library.to_device, mesh.centers))
 
 
 @lru_cache(maxsize=2)
