@@ -12,6 +12,7 @@ from mudot.meshes.arrays import Array, ArrayLibrary, fetched, library_of
 from mudot.meshes.averages import check_density, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
+from mudot.meshes.memory import keep_freed
 from mudot.solvers.energies import Energy, FreeEnergy, MaximumMeanDiscrepancy, PowerDivergence, ShallowNetwork
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.frames import Frame
@@ -142,6 +143,7 @@ def solve(
     >>> solve(flow, np.full(4, np.e), times=[0.0, np.log(2.0)]).density[1]
     array([1.64872127, 1.64872127, 1.64872127, 1.64872127])
     """
+    keep_freed()
     times = [float(t) for t in times]
     _check(flow, start, times, rtol)
     library = library_of(start)

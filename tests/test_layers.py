@@ -29,6 +29,7 @@ LAYERS = [
         "solvers.reconstruction",
         "solvers.frames",
         "solvers.mobilities",
+        "solvers.structured",
         "solvers.stolarsky",
     ),
     ("solvers.interactions",),

@@ -66,3 +66,13 @@ def polynomials() -> Any:
     except ImportError:
         return None
     return legendre
+
+
+@cache
+def on_faces() -> Any:
+    """The compiled passes over faces, or None without Numba."""
+    try:
+        from mudot.solvers.compiled import faces as loops
+    except ImportError:
+        return None
+    return loops

@@ -27,7 +27,8 @@ from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.mobilities import Bounded, Mobility
-from mudot.solvers.operators import divergence, gradient, stencil_of
+from mudot.solvers.operators import stencil_of
+from mudot.solvers.structured import bounded_mobility, divergence, gradient
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class LocalRegressionWasserstein(Composable):
 
     def onsager(self, mesh: Cartesian, density: Array) -> MeanTransport:
         """The operator at one state."""
-        mobility = Bounded(self.flux)(mesh, density)
+        mobility = bounded_mobility(mesh, density, Bounded(self.flux))
         return MeanTransport(mesh, density, mobility, _operator(self.kernel, mesh, density), self.transport)
 
 
@@ -124,7 +125,7 @@ class SymmetrizedRegressionWasserstein(LocalRegressionWasserstein):
 
     def onsager(self, mesh: Cartesian, density: Array) -> MeanTransport:
         """K(mu) at one state."""
-        mobility = Bounded(self.flux)(mesh, density)
+        mobility = bounded_mobility(mesh, density, Bounded(self.flux))
         return SymmetricTransport(mesh, density, mobility, _operator(self.kernel, mesh, density), self.transport)
 
 

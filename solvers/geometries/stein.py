@@ -23,7 +23,8 @@ from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.kernels.solves import ridge
 from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.mobilities import Bounded, Mobility
-from mudot.solvers.operators import divergence, gradient, stencil_of
+from mudot.solvers.operators import stencil_of
+from mudot.solvers.structured import bounded_mobility, divergence, gradient
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def _smoothed(
     ridge: float | None,
 ) -> SmoothedTransport:
     operator = operator_on(kernel, mesh, library_of(density))
-    return SmoothedTransport(mesh, density, Bounded(flux)(mesh, density), operator, transport, ridge)
+    mobility = bounded_mobility(mesh, density, Bounded(flux))
+    return SmoothedTransport(mesh, density, mobility, operator, transport, ridge)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,12 +157,17 @@ class SmoothedTransport:
         """v on faces, shape (faces,); the flow of an energy moves its mass with -v."""
         slope = gradient(self.mesh, xi)
         if self.ridge is None:
-            return self.transport * self.operator.face_gram(self._masses * slope)
+            slope *= self._masses
+            smooth = self.operator.face_gram(slope)
+            smooth *= self.transport
+            return smooth
         return self.transport * ridge(self.operator, self._masses, slope, self.ridge, on="faces").f
 
     def apply(self, xi: Array) -> Array:
         """-div(m v)."""
-        return -divergence(self.mesh, self.mobility * self.velocity(xi))
+        flux = self.velocity(xi)
+        flux *= -self.mobility
+        return divergence(self.mesh, flux)
 
     def dual(self, xi: Array) -> tuple[float, ...]:
         """1/2 <grad xi, v>_mu on faces."""

@@ -35,10 +35,10 @@ class AxisProducts:
         """What the matrices take."""
         return sum(8 * int(matrix.size) for matrix in self.matrices)
 
-    def apply(self, values: Array) -> Array:
-        """G times a vector given on the grid of points; of the same shape."""
+    def apply(self, values: Array, out: Array | None = None) -> Array:
+        """G times a vector given on the grid of points; of the same shape, in `out` where that is given."""
         for axis, matrix in enumerate(self.matrices):
-            values = along(matrix, values, axis)
+            values = along(matrix, values, axis, out if axis == len(self.matrices) - 1 else None)
         return values
 
 
@@ -66,11 +66,15 @@ def restricted(products: AxisProducts, shape: Sequence[int]) -> AxisProducts:
     return AxisProducts(tuple(matrix[:n, :n] for matrix, n in zip(products.matrices, shape, strict=True)))
 
 
-def along(matrix: Array, values: Array, axis: int) -> Array:
-    """A matrix of shape (m, n) applied to every line along an axis of n points."""
+def along(matrix: Array, values: Array, axis: int, out: Array | None = None) -> Array:
+    """A matrix of shape (m, n) applied to every line along an axis of n points; out: for the last axis."""
     xp = array_module(values)
     before, after = values.shape[:axis], values.shape[axis + 1 :]
     shape = (*before, matrix.shape[0], *after)
     if not after:
-        return (values.reshape(-1, values.shape[axis]) @ matrix.T).reshape(shape)
+        lines = values.reshape(-1, values.shape[axis])
+        if out is None:
+            return (lines @ matrix.T).reshape(shape)
+        xp.matmul(lines, matrix.T, out=out.reshape(-1, matrix.shape[0]))
+        return out
     return xp.matmul(matrix, values.reshape(math.prod(before), values.shape[axis], -1)).reshape(shape)

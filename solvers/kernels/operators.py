@@ -72,13 +72,15 @@ class KernelOperator:
 
     def face_gram(self, masses: Array) -> Array:
         """The same between the face points of each orientation, for one mass per face; shape (faces,)."""
-        mesh = self.mesh
-        blocks = [
-            gram.apply(masses[block].reshape(shape)).reshape(-1)
-            for gram, block, shape in zip(self.faces, face_blocks(mesh), face_shapes(mesh), strict=True)
-            if block.stop > block.start
-        ]
-        return array_module(masses).concatenate(blocks) if blocks else masses + 0
+        mesh, out = self.mesh, array_module(masses).empty_like(masses)
+        for gram, block, shape in zip(self.faces, face_blocks(mesh), face_shapes(mesh), strict=True):
+            if block.stop > block.start:
+                values = masses[block].reshape(shape)
+                if isinstance(gram, AxisProducts) and isinstance(out, np.ndarray):
+                    gram.apply(values, out[block].reshape(shape))
+                else:
+                    out[block] = gram.apply(values).reshape(-1)
+        return out
 
     def gram_on(self, on: Place, masses: Array) -> Array:
         """`gram` or `face_gram`."""

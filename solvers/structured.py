@@ -1,0 +1,99 @@
+"""Passes over the faces of large uniform meshes on the host, compiled where that is to be had.
+
+For right-hand sides that are evaluated many times. Everything else goes through `operators` and `mobilities`, whose
+results these are: gradient and divergence to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from mudot.meshes.arrays import Array
+from mudot.meshes.cartesian import Cartesian
+from mudot.solvers import compiled, operators
+from mudot.solvers.mobilities import STEEPEST, Bounded
+
+LARGE = 16_384
+"""Cells from which a run saves more than the half second in which Numba is imported."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One axis of a mesh as the compiled loops see it.
+
+    faces:  where its faces stand in a vector of all;   shape: before, cells along the axis, after
+    seam:   whether the axis is periodic;   slope: 1/h;   share: area over volume, as the sparse divergence has it
+    """
+
+    faces: slice
+    shape: tuple[int, int, int]
+    seam: bool
+    slope: float
+    share: float
+
+
+@lru_cache(maxsize=8)
+def _runs(mesh: Cartesian) -> tuple[Run, ...] | None:
+    if not mesh.uniform or mesh.size < LARGE:
+        return None
+    found, begin, faces = [], 0, mesh.faces
+    for axis, n in enumerate(mesh.shape):
+        count = faces.per_axis[axis]
+        if count:
+            shape = (math.prod(mesh.shape[:axis]), n, math.prod(mesh.shape[axis + 1 :]))
+            distance, area = float(faces.distance[begin]), float(faces.area[begin])
+            share = 1 / distance * (area * distance) / float(mesh.volumes.flat[0])
+            seam = mesh.boundary[axis] == "periodic"
+            found.append(Run(slice(begin, begin + count), shape, seam, 1 / distance, share))
+        begin += count
+    return tuple(found)
+
+
+def _loops(mesh: Cartesian, *arrays: Array) -> Any:
+    """The compiled passes, or None where they do not apply."""
+    if _runs(mesh) is None or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
+        return None
+    return compiled.on_faces()
+
+
+def _each(mesh: Cartesian) -> Iterator[Run]:
+    return iter(_runs(mesh) or ())
+
+
+def gradient(mesh: Cartesian, f: Array) -> Array:
+    """`operators.gradient`."""
+    loops = _loops(mesh, f)
+    if loops is None:
+        return operators.gradient(mesh, f)
+    out = np.empty(mesh.faces.left.size)
+    for run in _each(mesh):
+        loops.gradient(out[run.faces], f.reshape(-1), *run.shape, run.seam, run.slope)
+    return out
+
+
+def divergence(mesh: Cartesian, flux: Array) -> Array:
+    """`operators.divergence`."""
+    loops = _loops(mesh, flux)
+    if loops is None:
+        return operators.divergence(mesh, flux)
+    out = np.zeros(mesh.size)
+    for run in _each(mesh):
+        loops.add_divergence(out, flux[run.faces], *run.shape, run.seam, run.share)
+    return out.reshape(mesh.shape)
+
+
+def bounded_mobility(mesh: Cartesian, density: Array, rule: Bounded) -> Array:
+    """`rule(mesh, density)`."""
+    loops = _loops(mesh, density) if rule.base is None else None
+    if loops is None:
+        return rule(mesh, density)
+    out = np.empty(mesh.faces.left.size)
+    for run in _each(mesh):
+        loops.bounded_mean(out[run.faces], density.reshape(-1), *run.shape, run.seam, STEEPEST)
+    return out
