@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help validate validate-quick test test-all lint clean cupy-signatures
+.PHONY: help validate validate-quick test test-all lint clean cupy-signatures test-gpu bench-gpu
 help:
 	@echo "make validate   every validation case at full resolution; writes report/index.html"
 	@echo "make test       the tests (minutes); make test-all: the slow ones too"
+	@echo "make test-gpu   what only a GPU can show; make bench-gpu: how close its kernels come to its bandwidth"
 	@echo "make lint       ruff and mypy;  make clean: remove what the others made"
 
 $(BIN)/.user: setup.cfg pyproject.toml
@@ -36,6 +37,13 @@ test: $(BIN)/.dev
 
 test-all: $(BIN)/.dev
 	$(THREADS) $(BIN)/python -m pytest -q -n 2
+
+# On a machine with a GPU; elsewhere one line that says what is missing, and status 2.
+test-gpu: $(BIN)/.dev
+	@$(BIN)/python -m tests.gpu
+
+bench-gpu: $(BIN)/.dev
+	@$(BIN)/python -m bench.gpu --json bench-gpu.json
 
 lint: $(BIN)/.dev .links
 	$(BIN)/ruff check .

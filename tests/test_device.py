@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 
 from mudot.meshes import threads
-from mudot.meshes.arrays import cupy_library, library_of
+from mudot.meshes.arrays import library_of
 from mudot.solvers import Solution, solve
 from mudot.solvers.frames import Frame
 from mudot.solvers.methods import chebyshev, tensor, uniformization
 from mudot.solvers.trajectories import MemoryTrajectory
 from tests import device
 from tests.device_cases import CASES, assert_same_run
+from tests.devices import library_at
 
 every_case = pytest.mark.parametrize("name", CASES)
 
@@ -146,11 +147,8 @@ def test_reactions_send_nothing_but_the_volumes_of_the_mesh(name: str) -> None:
 @pytest.mark.gpu
 @every_case
 def test_flow_on_a_gpu_has_the_numbers_of_the_host(name: str) -> None:
-    try:
-        library = cupy_library()
-    except (ImportError, RuntimeError) as reason:
-        pytest.skip(f"no CuPy with a device: {reason}")
+    library = library_at("gpu")
     case = CASES[name]
     found = solve(case.flow(), library.to_device(case.start()), case.times)
     # Sums are taken in another order there, and the step control may see the difference.
-    assert_same_run(found, run(name, "host", "host")[0], tolerance=1e-9)
+    assert_same_run(found, run(name, "host", "host")[0], tolerance=1e-10)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mudot.meshes import arrays
-from mudot.meshes.arrays import library_for
+from mudot.meshes.arrays import ArrayLibrary, library_for
 from mudot.meshes.errors import MudotError
 from mudot.solvers import commands, storage
 from mudot.solvers.flows import solve
@@ -20,6 +20,7 @@ from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.validation.cli import main
 from tests import device
 from tests.device_cases import CASES
+from tests.devices import library_at
 
 PROBLEM = """
 [mesh]
@@ -55,17 +56,19 @@ def problem(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stand-in as the device `gpu`."""
-    monkeypatch.setitem(arrays._DEVICES, "gpu", device.library)
+@pytest.fixture(params=["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ArrayLibrary:
+    """The device `gpu`: the stand-in, or one."""
+    library = library_at(request.param)
+    monkeypatch.setitem(arrays._DEVICES, "gpu", lambda: library)
+    return library
 
 
-def test_run_on_the_device_writes_the_result_of_the_host(problem: Path, tmp_path: Path, gpu: None) -> None:
+def test_run_on_the_device_writes_the_result_of_the_host(problem: Path, tmp_path: Path, gpu: ArrayLibrary) -> None:
     one, two = tmp_path / "cpu.h5", tmp_path / "gpu.h5"
     assert commands.run(problem, one) and commands.run(problem, two, device="gpu")
     host, found = storage.read(one), storage.read(two)
-    assert (host.attributes["device"], found.attributes["device"]) == ("cpu", "stand-in")
+    assert (host.attributes["device"], found.attributes["device"]) == ("cpu", gpu.device)
     for n in range(3):
         np.testing.assert_allclose(found.density(n), host.density(n), rtol=1e-10)
     np.testing.assert_allclose(found.dissipation, host.dissipation, rtol=1e-10)
@@ -73,7 +76,7 @@ def test_run_on_the_device_writes_the_result_of_the_host(problem: Path, tmp_path
 
 @pytest.mark.parametrize(("first", "second"), [("gpu", "cpu"), ("cpu", "gpu")])
 def test_run_begun_on_one_device_goes_on_on_the_other(
-    problem: Path, tmp_path: Path, gpu: None, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+    problem: Path, tmp_path: Path, gpu: ArrayLibrary, monkeypatch: pytest.MonkeyPatch, first: str, second: str
 ) -> None:
     whole, result = tmp_path / "whole.h5", tmp_path / "result.h5"
     commands.run(problem, whole)
