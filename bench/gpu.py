@@ -154,6 +154,19 @@ def works(bench: Bench, cells: tuple[int, ...]) -> Iterator[Work]:
     )
     yield Work("stage of 6 slopes", lambda: kernels.combination(stage, vectors[:6]), summed, 56)
     yield Work("logarithmic mean", lambda: kernels.logarithmic_mean(flux, coefficients), mean, 24 * per_cell)
+    density, target, logs = (library.to_device(a) for a in _measures(mesh))
+    yield Work(
+        "log of mu/pi",
+        lambda: kernels.log_ratio(density, target, logs),
+        lambda: library.xp.log(library.xp.maximum(density, 1e-300)) - logs,
+        32,
+    )
+    yield Work(
+        "integrand of KL",
+        lambda: kernels.integrand(1.0, 300.0, 700.0, density, target, logs),
+        lambda: density * (library.xp.log(library.xp.maximum(density, 1e-300)) - logs) - density + target,
+        32,
+    )
     yield Work(
         "flux divergence",
         lambda: kernels.divergence(grid, flux),
@@ -258,6 +271,12 @@ def _log_target(mesh: Cartesian) -> np.ndarray:
     x = mesh.coordinates
     rest = sum((a**2 / 2 for a in x[1:]), np.zeros(mesh.shape))
     return -((x[0] ** 2 - 1) ** 2) - rest - 0.4 * x[0] * x[-1]
+
+
+def _measures(mesh: Cartesian) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A density, a target and its logarithm, flat."""
+    logs = _log_target(mesh).reshape(-1)
+    return np.exp(logs) * (1 + 0.9 * np.random.default_rng(2).random(mesh.size)), np.exp(logs), logs
 
 
 def _count(cells: tuple[int, ...]) -> int:

@@ -14,6 +14,7 @@ from mudot.meshes.arrays import ArrayLibrary
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
 from mudot.solvers.compiled.cells import Grid, Kernels
+from mudot.solvers.energies.divergences import integrand, log_ratio
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.methods.dormand_prince import STAGES, combined
 from mudot.solvers.methods.semigroup import FokkerPlanck
@@ -91,6 +92,21 @@ def test_logarithmic_means_agree_to_the_last_digits(where: str) -> None:
     b[10000:10100] = 0.0
     found = library.to_host(kernels.logarithmic_mean(library.to_device(a), library.to_device(b)))
     np.testing.assert_allclose(found, logarithmic_mean(a, b), rtol=16 * ULP)
+
+
+@everywhere
+@pytest.mark.parametrize("p", [-1.0, 0.0, 0.5, 1.0, 2.0])
+def test_power_divergences_agree_to_the_last_digits(p: float, where: str) -> None:
+    library, kernels = kernels_at(where)
+    rng = np.random.default_rng(8)
+    log_target = rng.uniform(-50, 5, size=20000)
+    target = np.exp(log_target)
+    density = target * np.exp(rng.choice([1e-9, 0.3, 20.0], size=20000) * rng.normal(size=20000))
+    given = [library.to_device(a) for a in (density, target, log_target)]
+    logs, values = log_ratio(density, target, log_target), integrand(p, density, target, log_target)
+    np.testing.assert_allclose(library.to_host(kernels.log_ratio(*given)), logs, rtol=1e-13, atol=1e-15)
+    found = library.to_host(kernels.integrand(p, 300 / max(1.0, abs(p)), 700.0, *given))
+    np.testing.assert_allclose(found, values, rtol=1e-12, atol=1e-24)
 
 
 @everywhere

@@ -7,6 +7,10 @@
 
 #define CELL static __device__ __forceinline__
 #define KERNEL extern "C" __global__ void __launch_bounds__(256)
+#define TINY 2.2250738585072014e-308
+#ifndef HUGE_VAL
+#define HUGE_VAL __longlong_as_double(0x7ff0000000000000LL)
+#endif
 #define NUMBER_OF_THREAD(count)                                          \
     const unsigned number = blockIdx.x * blockDim.x + threadIdx.x;       \
     if (number >= (unsigned)(count)) return;                             \
@@ -85,15 +89,15 @@ KERNEL combination(int cells, int count, double w0, double w1, double w2, double
 // (a - b) / (log a - log b) for numbers >= 0: the formulas of `means.logarithmic_mean`
 CELL double logarithmic_mean_of(double a, double b)
 {
-    const double huge = 1e300, tiny = 2.2250738585072014e-308;
+    const double huge = 1e300;
     if (!(a == a && b == b)) return a + b;
     const double low = a < b ? a : b, high = a < b ? b : a, gap = high - low;
     const double least = high / huge;
     double floor = low > least ? low : least;
-    floor = floor > tiny ? floor : tiny;
+    floor = floor > TINY ? floor : TINY;
     const double logarithm = log1p(gap / floor);
     const bool apart = logarithm > 0.0;
-    if (low < least || (low < tiny && apart)) return low > 0.0 ? gap / (log(high) - log(low)) : 0.0;
+    if (low < least || (low < TINY && apart)) return low > 0.0 ? gap / (log(high) - log(low)) : 0.0;
     return apart ? gap / logarithm : high;
 }
 
@@ -101,6 +105,58 @@ KERNEL logarithmic_mean(int faces, const double* a, const double* b, double* out
 {
     NUMBER_OF_THREAD(faces)
     out[i] = logarithmic_mean_of(a[i], b[i]);
+}
+
+// ---- power divergences: the formulas of `energies.divergences`, with r = log s, s = density / target ----
+
+// log s: by the rounded quotient and what rounding lost where neither number is extreme; else through s - 1 where
+// |s - 1| <= 1/2, and in logarithms where not
+CELL double log_ratio_of(double density, double target, double log_target)
+{
+    const double small = 1e-140, large = 1e140, gap = density - target;
+    if (density > small && density < large && target > small && target < large) {
+        const double ratio = density / target;
+        return log(ratio) + (gap / target - (ratio - 1.0)) / (ratio > 1.0 ? ratio : 1.0);
+    }
+    if (target > TINY && fabs(gap) <= target / 2.0) return log1p(gap / target);
+    return density > 0.0 ? log(density) - log_target : -HUGE_VAL;
+}
+
+KERNEL log_ratio(int cells, const double* density, const double* target, const double* log_target, double* out)
+{
+    NUMBER_OF_THREAD(cells)
+    out[i] = log_ratio_of(density[i], target[i], log_target[i]);
+}
+
+// (e^x - 1 - x) / x^2, by its series for |x| < 1
+CELL double second_tail(double x)
+{
+    if (!(fabs(x) < 1.0)) return (expm1(x) - x) / (x * x);
+    double series = 1.0 + x / 19.0;
+    for (int k = 18; k > 2; --k) series = 1.0 + series * x / (double)k;
+    return series / 2.0;
+}
+
+// pi phi_p(s); where |r| is below `moderate` (and the target no underflow) without cancellation, else in logarithms
+CELL double integrand_of(double p, double moderate, double largest, double density, double target, double log_target)
+{
+    const double ratio = log_ratio_of(density, target, log_target);
+    if (target > TINY && fabs(ratio) < moderate) {
+        const double q = p > 0.5 ? 1.0 - p : p, r = p > 0.5 ? -ratio : ratio, weight = p > 0.5 ? density : target;
+        return weight * r * r * (second_tail(r) - q * second_tail(q * r)) / (1.0 - q);
+    }
+    if (p == 1.0) return density * (density > 0.0 ? ratio : 0.0) - density + target;
+    if (p == 0.0) return density - target - target * ratio;
+    const double exponent = p * ratio + log_target;
+    const double power = exponent > largest ? HUGE_VAL : exp(exponent);
+    return (power - p * density + (p - 1.0) * target) / (p * (p - 1.0));
+}
+
+KERNEL integrand(int cells, double p, double moderate, double largest, const double* density, const double* target,
+                 const double* log_target, double* out)
+{
+    NUMBER_OF_THREAD(cells)
+    out[i] = integrand_of(p, moderate, largest, density[i], target[i], log_target[i]);
 }
 
 // ---- fluxes on the faces of a mesh of n0 x n1 x n2 cells (missing axes have one) ----

@@ -7,6 +7,7 @@ type or a strided array would be read as garbage without a word.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,11 +99,11 @@ class Diagonals:
         return (self.values.shape[1], self.values.shape[1])
 
     def __matmul__(self, x: Array) -> Array:
-        return self.kernels.call("banded_product", self.shape[0], *self._table, x)
+        return self.kernels.call("banded_product", self.shape[0], *self._table, x, sizes=[self.shape[0]])
 
     def chebyshev_step(self, now: Array, before: Array) -> Array:
         """2 A now - before."""
-        return self.kernels.call("chebyshev_step", self.shape[0], *self._table, now, before)
+        return self.kernels.call("chebyshev_step", self.shape[0], *self._table, now, before, sizes=[self.shape[0]] * 2)
 
     @property
     def _table(self) -> tuple[Any, ...]:
@@ -116,6 +117,17 @@ class Grid:
     cells: tuple[int, int, int]
     periodic: tuple[bool, ...]
     widths: Array
+
+    @property
+    def size(self) -> int:
+        """Cells."""
+        return math.prod(self.cells)
+
+    @property
+    def faces(self) -> int:
+        """Faces of all axes."""
+        per_axis = [n if around else n - 1 for n, around in zip(self.cells, self.periodic, strict=True)]
+        return sum(faces * self.size // n for faces, n in zip(per_axis, self.cells, strict=True))
 
     @classmethod
     def of(cls, mesh: Cartesian, library: ArrayLibrary) -> Grid:
@@ -134,14 +146,20 @@ class Kernels:
     library: ArrayLibrary
     launch: Launch
 
-    def call(self, kernel: str, threads: int, *given: Any) -> Array:
-        """A new array of shape (threads,) from a kernel whose first parameter is the count, the last the result."""
+    def call(self, kernel: str, threads: int, *given: Any, sizes: Sequence[int]) -> Array:
+        """A new array of shape (threads,) from a kernel whose first parameter is the count, the last the result.
+
+        sizes: entries that the kernel reads of the last arrays given: a device reads beyond an array without a word
+        """
         out = self.library.xp.empty(threads)
-        self._start(kernel, threads, *given, out)
+        self._start(kernel, threads, *given, out, sizes=[*sizes, threads])
         return out
 
-    def _start(self, kernel: str, threads: int, *given: Any) -> None:
+    def _start(self, kernel: str, threads: int, *given: Any, sizes: Sequence[int]) -> None:
         *read, written = given
+        for array, size in zip(given[-len(sizes) :], sizes, strict=True):
+            if array.size != size:
+                raise TypeError(f"{kernel}: expected an array of {size} entries, got {array.size}")
         contiguous = self.library.xp.ascontiguousarray
         fitting = (contiguous(value) if hasattr(value, "shape") else value for value in read)
         if threads:
@@ -165,7 +183,9 @@ class Kernels:
     def gather(self, total: Array, weights: Array, vectors: Sequence[Array]) -> None:
         """total[j] += sum_k weights[j, k] vector_k in place, for at most BATCH vectors; total: contiguous."""
         padded = [*vectors, *[vectors[0]] * (BATCH - len(vectors))]
-        self._start("gather", total.shape[1], total.shape[0], len(vectors), weights, *padded, total)
+        sums, cells = total.shape
+        sizes = [sums * len(vectors), *[cells] * BATCH, sums * cells]
+        self._start("gather", cells, sums, len(vectors), weights, *padded, total, sizes=sizes)
 
     def combination(self, weights: Sequence[float], slopes: Sequence[Array]) -> Array:
         """sum of weights times slopes; terms of weight zero, but the first, are left out. At most TERMS others."""
@@ -173,21 +193,35 @@ class Kernels:
         spare = TERMS - len(kept)
         factors, arrays = [w for w, _ in kept] + [0.0] * spare, [s for _, s in kept] + [kept[0][1]] * spare
         flat = [s.reshape(-1) for s in arrays]
-        return self.call("combination", flat[0].shape[0], len(kept), *factors, *flat).reshape(slopes[0].shape)
+        size = slopes[0].size
+        return self.call("combination", size, len(kept), *factors, *flat, sizes=[size] * TERMS).reshape(slopes[0].shape)
 
     def logarithmic_mean(self, a: Array, b: Array) -> Array:
         """(a - b) / (log a - log b), entry by entry."""
-        return self.call("logarithmic_mean", a.size, a.reshape(-1), b.reshape(-1)).reshape(a.shape)
+        return self._pointwise("logarithmic_mean", a, b)
+
+    def log_ratio(self, density: Array, target: Array, log_target: Array) -> Array:
+        """log(density/target), without cancellation where both are close; -inf at zero density."""
+        return self._pointwise("log_ratio", density, target, log_target)
+
+    def integrand(
+        self, p: float, moderate: float, largest: float, density: Array, target: Array, log_target: Array
+    ) -> Array:
+        """pi phi_p(density/target): without cancellation where |log s| is below `moderate`, elsewhere in logarithms,
+        whose exponents count as infinite above `largest`."""
+        return self._pointwise("integrand", density, target, log_target, numbers=(p, moderate, largest))
+
+    def _pointwise(self, kernel: str, first: Array, *others: Array, numbers: tuple[float, ...] = ()) -> Array:
+        """A function of arrays of one shape, entry by entry."""
+        flat = [array.reshape(-1) for array in (first, *others)]
+        return self.call(kernel, first.size, *numbers, *flat, sizes=[first.size] * len(flat)).reshape(first.shape)
 
     def divergence(self, grid: Grid, flux: Array) -> Array:
         """Net outflow per volume, shape (cells,), of fluxes of shape (faces,)."""
-        return self.call("flux_divergence", _size(grid), *grid.cells, *grid.periodic, grid.widths, flux)
+        given = (*grid.cells, *grid.periodic, grid.widths, flux)
+        return self.call("flux_divergence", grid.size, *given, sizes=[grid.faces])
 
     def diffusion(self, grid: Grid, mobility: Array, f: Array) -> Array:
         """div (m grad f), shape (cells,), for m of shape (faces,) and f of shape (cells,)."""
-        return self.call("diffusion", _size(grid), *grid.cells, *grid.periodic, grid.widths, mobility, f)
-
-
-def _size(grid: Grid) -> int:
-    n0, n1, n2 = grid.cells
-    return n0 * n1 * n2
+        given = (*grid.cells, *grid.periodic, grid.widths, mobility, f)
+        return self.call("diffusion", grid.size, *given, sizes=[grid.faces, grid.size])

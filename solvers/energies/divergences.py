@@ -16,6 +16,7 @@ from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, mo
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
+from mudot.solvers.compiled import fused
 from mudot.solvers.quotients import (
     entropy_quotient,
     entropy_quotient_slope,
@@ -140,6 +141,9 @@ def _excess(near: Array, density: Array, target: Array) -> Array:
 
 def log_ratio(density: Array, target: Array, log_target: Array) -> Array:
     """log s."""
+    kernels = fused(density)
+    if kernels is not None:
+        return kernels.log_ratio(density, target, log_target)
     xp = array_module(density)
     if isinstance(density, np.ndarray) and _ordinary(density, target):
         return _log_of_ordinary(density, target)
@@ -168,9 +172,12 @@ def _log_of_ordinary(density: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def integrand(p: float, density: Array, target: Array, log_target: Array) -> Array:
     """pi phi_p(s)."""
+    kernels, bound = fused(density), _MODERATE / max(1.0, abs(p))
+    if kernels is not None:
+        return kernels.integrand(p, bound, _LARGEST_EXPONENT, density, target, log_target)
     xp = array_module(density)
     ratio = log_ratio(density, target, log_target)
-    moderate = (xp.abs(ratio) < _MODERATE / max(1.0, abs(p))) & (target > np.finfo(float).tiny)
+    moderate = (xp.abs(ratio) < bound) & (target > np.finfo(float).tiny)
     close = _without_cancellation(p, density, target, xp.where(moderate, ratio, 0.0))
     if bool(moderate.all()):
         return close

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.compiled.cells import Diagonals, Grid, Kernels, arguments, parameters
+from mudot.solvers.energies.divergences import _LARGEST_EXPONENT, _MODERATE, integrand, log_ratio
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.methods.dormand_prince import ERROR, STAGES, combined, interpolation
 from mudot.solvers.methods.semigroup import FokkerPlanck
@@ -110,6 +111,61 @@ def test_logarithmic_means_are_those_of_array_passes(
         np.testing.assert_allclose(kernels(*how).logarithmic_mean(a, second), expected, rtol=8 * 2.0**-52, atol=5e-324)
 
 
+densities = st.one_of(st.just(0.0), st.floats(-320, 300).map(lambda e: 10.0**e))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([-1.0, 0.0, 0.3, 0.5, 0.7, 1.0, 2.0, 3.5]),
+    st.lists(st.tuples(densities, st.floats(-500, 100)), min_size=1, max_size=30),
+    st.floats(-0.6, 0.6),
+    launches,
+)
+def test_power_divergences_are_those_of_array_passes(
+    p: float, cells: list[tuple[float, float]], near: float, how: tuple[int, bool]
+) -> None:
+    density, log_target = np.array(cells).T.copy()
+    target = np.exp(log_target)
+    run = kernels(*how)
+    for mu in (density, target * (1 + near), target * (1 + 1e-9 * near)):
+        with np.errstate(all="ignore"):
+            logs, values = log_ratio(mu, target, log_target), integrand(p, mu, target, log_target)
+        # In logarithms, where numbers are extreme, the last digit is that of log pi.
+        digit = 4 * 2.0**-52 * np.abs(log_target)
+        found = run.log_ratio(mu, target, log_target)
+        assert within(found, logs, 8 * 2.0**-52 * np.abs(logs) + digit)
+        found = run.integrand(p, _MODERATE / max(1.0, abs(p)), _LARGEST_EXPONENT, mu, target, log_target)
+        # d(pi phi_p) / d log s, times that digit; and exponents up to 700, whose last digit is one of the value's.
+        assert within(found, values, 4e-13 * np.abs(values) + digit * np.maximum(mu, target))
+
+
+def within(found: np.ndarray, expected: np.ndarray, bound: np.ndarray) -> bool:
+    """Whether two arrays differ by no more than a bound; infinities must be the same."""
+    finite = np.isfinite(expected)
+    close = np.abs(found[finite] - expected[finite]) <= bound[finite]
+    return bool(close.all()) and np.array_equal(found[~finite], expected[~finite])
+
+
+def test_arrays_of_another_length_are_refused() -> None:
+    run = kernels()
+    for call in (
+        lambda: run.logarithmic_mean(np.ones(4), np.ones(3)),
+        lambda: run.log_ratio(np.ones(4), np.ones(4), np.ones(5)),
+        lambda: run.combination([1.0, 2.0], [np.ones(4), np.ones(3)]),
+        lambda: run.gather(np.ones((2, 4)), np.ones((2, 2)), [np.ones(4)]),
+        lambda: run.divergence(Grid.of(Cartesian(4, 0.0, 1.0), run.library), np.ones(4)),
+        lambda: run.diffusion(Grid.of(Cartesian(4, 0.0, 1.0), run.library), np.ones(3), np.ones(5)),
+    ):
+        with pytest.raises(TypeError, match="entries"):
+            call()
+
+
+@given(meshes())
+def test_grids_count_the_faces_of_their_mesh(mesh: Cartesian) -> None:
+    grid = Grid.of(mesh, kernels().library)
+    assert (grid.size, grid.faces) == (mesh.size, mesh.faces.left.size)
+
+
 def test_logarithmic_mean_of_what_is_no_number_is_none() -> None:
     found = kernels().logarithmic_mean(np.array([np.nan, 1.0, np.nan]), np.array([1.0, np.nan, np.nan]))
     assert np.isnan(found).all()
@@ -166,5 +222,5 @@ def test_guards_tell_of_reads_and_writes_outside() -> None:
 def test_every_kernel_is_tested_here() -> None:
     assert set(parameters()) == {
         *("banded_product", "chebyshev_step", "gather", "combination"),
-        *("logarithmic_mean", "flux_divergence", "diffusion"),
+        *("logarithmic_mean", "log_ratio", "integrand", "flux_divergence", "diffusion"),
     }
