@@ -39,7 +39,7 @@ def _planar(quick: bool) -> Outcome:
 
 
 def _planar_target(outcome: Outcome, letter: str, given: Experiment, quick: bool) -> None:
-    last = 160.0 if quick else 1000.0
+    last = 160.0 if quick else 3000.0
     times = [t for t in given.problem.times if t <= last]
     reaction = REACTION * Spherical(FisherRao())
     grid = {
@@ -57,6 +57,7 @@ def _planar_target(outcome: Outcome, letter: str, given: Experiment, quick: bool
     runs = {name: ensemble(given, sampler, PARTICLES, seeds, times, 1.0) for name, sampler in samplers.items()}
     side_by_side(outcome, f"({letter}) MMD flow", runs["MMD flow"], grid["MMD flow"], WIDTH, 1.5, PARTICLES)
     _support(outcome, letter, runs, grid["IFT"])
+    _race(outcome, letter, given, runs, times)
     for name, solution in grid.items():
         outcome.checks.append(Check(f"({letter}) {name}: balance over dissipation", balance(solution), 1e-3))
     ift = grid["IFT"]
@@ -92,6 +93,28 @@ def _support(outcome: Outcome, letter: str, runs: dict[str, Ensemble], solution:
     outcome.checks.append(Check(claim, float(ahead), 1.0, "at least"))
 
 
+def _race(outcome: Outcome, letter: str, given: Experiment, runs: dict[str, Ensemble], times: list[float]) -> None:
+    """Particles' MMD to the target. IFT is ahead until both are below what independent draws have; then the order
+    turns: IFT's weights are by then as good as they can be, and leave little force to move its positions."""
+    pi = reference(given.mesh, given.problem.target, WIDTH)
+    found = {name: crowd.distances([pi] * len(times)) for name, crowd in runs.items()}
+    floor = math.sqrt(pi.floor / PARTICLES)
+    rows = [(t, *(float(found[name][n]) for name in runs), floor) for n, t in enumerate(times)]
+    outcome.tables.append(
+        Table(f"({letter}) MMD of particles to the target", ("time", *runs, "independent draws"), tuple(rows))
+    )
+    ahead = min(
+        found["MMD flow"][n] / found["IFT"][n] for n in range(1, len(times)) if found["MMD flow"][n] > 1.5 * floor
+    )
+    claim = f"({letter}) MMD to the target, MMD-flow over IFT particles, least while above 1.5 noise floors"
+    outcome.checks.append(Check(claim, float(ahead), 1.0, "at least"))
+    if times[-1] < 3000:
+        return
+    for name in ("MMD flow", "IFT"):
+        claim = f"({letter}) {name}, t = 3000: MMD to the target over that of independent draws"
+        outcome.checks.append(Check(claim, float(found[name][-1] / floor), 0.5))
+
+
 def _refitted(state: Particles, there: Reference) -> Particles:
     """The same positions with the weights that come closest."""
     x = state.positions
@@ -120,9 +143,7 @@ def _visible(solution: Solution) -> tuple[list[float], list[float]]:
 def _stein_descent(quick: bool) -> Outcome:
     """Symmetric mixtures: the flow keeps symmetry; particles on the axis of symmetry stay there."""
     outcome, rows, series = Outcome(), [], []
-    for variance, name, tau in ((0.1, "narrow", 0.001), (0.3, "middle", 0.01), (2.0, "wide", 0.05)):
-        if quick and name == "narrow":
-            continue
+    for variance, name, tau in ((0.3, "middle", 0.01), (2.0, "wide", 0.05)):
         given = experiment(f"ksd-symmetric-{name}", 0.7 if quick else 1.0)
         solution = eulerian(given)
         uneven = max(float(np.max(np.abs(d - d[::-1]))) / float(d.max()) for d in solution.density)
@@ -151,7 +172,35 @@ def _stein_descent(quick: bool) -> Outcome:
     outcome.plots.append(
         Plot("Eulerian flow (lines), particles on the axis", "time $t$", label, tuple(series), False, True)
     )
+    if not quick:
+        _narrow(outcome)
     return outcome
+
+
+def _narrow(outcome: Outcome) -> None:
+    """Variance 0.1: mass gathers in points, which no mesh here resolves. The table says so: its columns of meshes do
+    not converge, and particles, whose steps do, end lower. Draws alone would break the symmetry, so half of them are
+    mirrored."""
+    meshes = [eulerian(experiment("ksd-symmetric-narrow", share)) for share in (0.5, 2 / 3, 1.0)]
+    given, times = experiment("ksd-symmetric-narrow"), list(meshes[0].times)
+    sampler = SteinDiscrepancyDescent(given.target, 1.0)
+    half = given.draws(30, np.random.default_rng(0)).positions
+    start = uniform(np.concatenate([half, half * np.array([-1.0, 1.0])]))
+    energies = []
+    for tau in (5e-4, 2.5e-4, 1.25e-4):
+        states = run(sampler, start, times, tau, np.random.default_rng(0))
+        energies.append([sampler.discrepancy(state) / 2 for state in states])
+    rows = [tuple(map(float, row)) for row in zip(times, *(s.energy for s in meshes), *energies, strict=True)]
+    sizes = [f"{s.flow.mesh.shape[0]}² cells" for s in meshes]
+    columns = ("time", *sizes, *(f"60 particles, step {tau:g}" for tau in (5e-4, 2.5e-4, 1.25e-4)))
+    title = "Variance 0.1: KSD²/2, converged in the particles' step, not in the mesh"
+    outcome.tables.append(Table(title, columns, tuple(rows)))
+    change = max(abs(b / a - 1) for a, b in zip(energies[1], energies[2], strict=True))
+    outcome.checks.append(Check("variance 0.1: change of the particles' energies by the last halving", change, 0.05))
+    for solution, size in zip(meshes, sizes, strict=True):
+        outcome.checks.append(Check(f"variance 0.1, {size}: balance over dissipation", balance(solution), 1e-3))
+    uneven = max(float(np.max(np.abs(d - d[::-1]))) / float(d.max()) for d in meshes[-1].density)
+    outcome.checks.append(Check("variance 0.1: unevenness in x over the maximum", uneven, 1e-8))
 
 
 def _on_axis(given: Experiment, sampler: SteinDiscrepancyDescent, solution: Solution, tau: float) -> list[Particles]:
@@ -165,9 +214,9 @@ EXPERIMENTS_MMD = (
     Case(
         "experiment-ift",
         "Interaction-force transport in the plane",
-        "One published step is one unit of time; MMD-flow particles follow the grid, IFT ones as far as they can.",
+        "MMD-flow particles follow the grid, IFT ones lag; both end far below the noise of independent draws.",
         "Gladin, Dvurechensky, Mielke and Zhu 2024, arXiv:2405.17075, section 4; `mudot run ift-gaussian.toml`",
-        "(a) a Gaussian, (b) three Gaussians, from N((5, 5), Id); width 10, step 50; lines: grid, marks: 100 particles",
+        "(a) one, (b) three Gaussians, from N((5, 5), Id); width 10; a step of 50 is 1 in time; marks: 100 particles",
         _planar,
     ),
     Case(
@@ -175,7 +224,7 @@ EXPERIMENTS_MMD = (
         "KSD descent and its spurious symmetric points",
         "The flow keeps the symmetry of start and target; particles on the axis of symmetry never leave it.",
         "Korba, Aubin-Frankowski, Majewski and Ablin 2021, section 5; `mudot run ksd-symmetric-middle.toml`",
-        "two Gaussians at (±1, 0) of variances 0.1, 0.3, 2, bandwidth 1; lines: grid, marks: particles on the axis",
+        "two Gaussians at (±1, 0) of variances 0.3, 2 and 0.1, bandwidth 1; lines: grid, marks: particles on the axis",
         _stein_descent,
     ),
 )
