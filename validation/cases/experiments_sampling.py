@@ -207,9 +207,31 @@ def _posteriors(quick: bool) -> Outcome:
         curves.append(Series(f"{dimension} parameters", list(solution.times), list(solution.energy)))
     columns = ("problem", "parameter", "posterior mean", "of the flow at t = 4")
     outcome.tables.append(Table("Posterior means", columns, tuple(rows)))
+    if not quick:
+        _converged_means(outcome)
     label = r"$\mathrm{KL}(\mu\,|\,\pi)$"
     outcome.plots.append(Plot("from the prior to the posterior", "time $t$", label, tuple(curves), False, True))
     return outcome
+
+
+def _converged_means(outcome: Outcome) -> None:
+    """Three parameters, further in time and with more particles: their means at t = 4
+    beside those of the grid, extrapolated from two meshes."""
+    coarse, fine = (experiment("iris-three", share) for share in (0.5, 1.0))
+    times, count, seeds, tau = [0.0, 4.0], 1000, 4, 0.005
+    flows = [eulerian(given, Wasserstein(), times=times) for given in (coarse, fine)]
+    runs = ensemble(fine, Langevin(fine.target), count, seeds, times, tau)
+    positions = np.concatenate([states[-1].positions for states in runs.states])
+    rows = []
+    for axis, letter in enumerate("xyz"):
+        first, second = (_mean(s.flow.mesh, s.density[-1], axis) for s in flows)
+        exact, error = (4 * second - first) / 3, positions[:, axis].std() / math.sqrt(len(positions))
+        found = float(positions[:, axis].mean())
+        rows.append((letter, first, second, exact, found, float(error)))
+        claim = f"iris-three, {letter}, t = 4: mean of {count * seeds} particles - grid, standard errors"
+        outcome.checks.append(Check(claim, (found - exact) / float(error), 3.0, "within"))
+    columns = ("parameter", "18 x 20 x 22", "36 x 40 x 44", "extrapolated", "of particles", "standard error")
+    outcome.tables.append(Table("Means of the diffusion at t = 4, and of Langevin particles", columns, tuple(rows)))
 
 
 def _mean(mesh: Cartesian, density: np.ndarray, axis: int) -> float:
