@@ -14,6 +14,7 @@ stationary to round-off, the generator has nonnegative off-diagonal entries, and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,31 @@ def scharfetter_gummel(mesh: Cartesian, log_target: Array) -> TwoPointFlux:
     log_target: log of the cell averages of pi, shape `mesh.shape`. Not for rates over high barriers on coarse meshes.
     """
     return TwoPointFlux(*bernoulli(_potential_jump(mesh, log_target)))
+
+
+def scharfetter_gummel_along(mesh: Cartesian, log_target: Array, axis: int) -> tuple[Array, Array]:
+    """Forward and backward of the faces orthogonal to one axis, in the mesh's shape but for that axis."""
+    xp = array_module(log_target)
+    jump = log_target[_part(axis, slice(None, -1))] - log_target[_part(axis, slice(1, None))]
+    if mesh.boundary[axis] == "periodic" and mesh.shape[axis] > 1:
+        seam = log_target[_part(axis, slice(-1, None))] - log_target[_part(axis, slice(0, 1))]
+        jump = xp.concatenate([jump, seam], axis=axis)
+    return bernoulli(jump)
+
+
+def by_axes(mesh: Cartesian, flux: TwoPointFlux) -> Iterator[tuple[Array, Array]]:
+    """Forward and backward of the faces of one axis after another, in the mesh's shape but for that axis."""
+    first = 0
+    for axis, count in enumerate(mesh.faces.per_axis):
+        shape = list(mesh.shape)
+        shape[axis] = -1
+        part = slice(first, first + count)
+        first += count
+        yield flux.forward[part].reshape(shape), flux.backward[part].reshape(shape)
+
+
+def _part(axis: int, part: slice) -> tuple[slice, ...]:
+    return (slice(None),) * axis + (part,)
 
 
 def square_root(mesh: Cartesian, log_target: Array) -> TwoPointFlux:

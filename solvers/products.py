@@ -1,54 +1,81 @@
-"""Sparse matrix times vector, the loop that everything linear spends its time in."""
+"""The generator of a jump process on cells, by its rates: the matrix that everything linear spends its time in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from mudot.meshes import threads
-from mudot.meshes.arrays import Array, to_host
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
+from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
 from mudot.solvers.compiled.cells import Diagonals
 
-_WORTH_SHARING = 500_000
-_WORTH_COMPILING = 2e8
-"""Cells times steps from which the compiled loop saves more than the 0.4 s in which Numba is imported."""
 _MOST_DIAGONALS = 13
 """A stencil in space has 7, and 2 more for every periodic axis."""
-_LARGE = 240_000
-"""Cells from which the memory announced for a run leaves room for Numba (100 MB) and the diagonals."""
 
 
 @dataclass(frozen=True, eq=False)
-class ByRows:
-    """A host CSR matrix cut into blocks of rows, multiplied side by side; the same result as in one piece."""
+class Rates:
+    """A = exchange - diag(losses): nonnegative rates between cells and the rate at which each cell is left.
 
-    blocks: tuple[Any, ...]
-    rows: tuple[slice, ...]
+    exchange: sparse (cells, cells), nonnegative: by diagonals (DIA) on the host, CSR on a device
+    losses:   shape (cells,), nonnegative
+    decay:    shape (cells,): whatever set of cells mass is confined to, in the norm of L2(1/pi) it leaves the set at
+              the smallest `decay` in it or faster (Gershgorin; |grad V|^2/4 - Delta V/2 on fine meshes)
+    exit_rate: the largest of the losses
+    radius:   a bound of the spectrum, which lies in [-radius, 0]
+    """
 
-    def __matmul__(self, vector: np.ndarray) -> np.ndarray:
-        result = np.empty(self.rows[-1].stop)
-        threads.run([partial(self._one, i, vector, result) for i in range(len(self.blocks))])
+    exchange: Any
+    losses: Array
+    decay: Array
+    exit_rate: float
+    radius: float
+
+    _steps: dict[float, Any] = field(default_factory=dict, repr=False)
+
+    def __matmul__(self, density: Array) -> Array:
+        """A rho for a flat density."""
+        return self.exchange @ density - self.losses * density
+
+    def step(self, rate: float) -> Any:
+        """P = I + A/rate, to be multiplied with: no subtraction of terms of one sign if rate >= losses."""
+        if isinstance(self.losses, np.ndarray):
+            return Step(self, rate)
+        if rate not in self._steps:
+            stay = library_of(self.losses).sparse(
+                scipy.sparse.diags_array(1 - to_host(self.losses) / rate, format="csr")
+            )
+            matrix = stay + self.exchange * (1 / rate)
+            self._steps[rate] = on_device(matrix) or matrix
+        return self._steps[rate]
+
+    @staticmethod
+    def of(matrix: Any) -> Rates:
+        """The rates of a generator in CSR, on its device."""
+        diagonal = matrix.diagonal()
+        library, host = library_of(diagonal), to_host(diagonal)
+        kept = library.sparse(scipy.sparse.diags_array(host, format="csr"))
+        largest = float(-host.min())
+        return Rates(matrix - kept, -diagonal, 0 * diagonal, largest, 2 * largest)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """P = I + A/rate on the host, by the rates of A."""
+
+    rates: Rates
+    rate: float
+
+    def __matmul__(self, density: np.ndarray) -> np.ndarray:
+        result: np.ndarray = self.rates.exchange @ density
+        result += (self.rate - self.rates.losses) * density
+        result /= self.rate
         return result
-
-    def _one(self, number: int, vector: np.ndarray, result: np.ndarray) -> None:
-        result[self.rows[number]] = self.blocks[number] @ vector
-
-
-def shared(matrix: Any) -> Any:
-    """The matrix in a form whose product `@` uses the threads there are, or on a device one pass over its diagonals;
-    small matrices as they are."""
-    if not scipy.sparse.issparse(matrix):
-        return on_device(matrix) or matrix
-    if threads.count() == 1 or not isinstance(matrix, scipy.sparse.csr_array) or matrix.nnz < _WORTH_SHARING:
-        return matrix
-    rows = tuple(threads.pieces(matrix.shape[0]))
-    return ByRows(tuple(matrix[piece] for piece in rows), rows)
 
 
 def on_device(matrix: Any) -> Diagonals | None:
@@ -61,42 +88,65 @@ def on_device(matrix: Any) -> Diagonals | None:
     return kernels.diagonals(scipy.sparse.csr_array(parts, shape=matrix.shape), _MOST_DIAGONALS)
 
 
-def recurrence(matrix: Any, steps: int) -> Callable[[Array, Array], Array]:
-    """(now, before) -> 2 P now - before, to be used `steps` times: compiled for large stencils on the host where that
-    is to be had, fused on a device, else by passes. All give the same bits, so neither choice nor threads show in a
-    result."""
-    if isinstance(matrix, Diagonals):
-        return matrix.chebyshev_step
-    whole = scipy.sparse.vstack(matrix.blocks, format="csr") if isinstance(matrix, ByRows) else matrix
-    if isinstance(whole, scipy.sparse.csr_array) and whole.shape[0] >= max(_LARGE, _WORTH_COMPILING / steps):
-        fused = fused_recurrence(whole)
-        if fused is not None:
-            return fused
-    return partial(_by_passes, matrix)
+def rates(
+    mesh: Cartesian, pairs: Iterator[tuple[np.ndarray, np.ndarray]], weight: float, library: ArrayLibrary
+) -> Rates:
+    """The rates of the two-point fluxes (|e|/d) (forward rho_K - backward rho_L), times a weight.
+
+    pairs: forward and backward of the faces of one axis after another, on the host, in the mesh's shape but for the
+           faces' axis;   library: of the device that the rates are for
+    """
+    by_offset: dict[int, np.ndarray] = {}
+    losses = np.zeros(mesh.shape)
+    for axis, (forward, backward) in enumerate(pairs):
+        n, width = mesh.shape[axis], mesh.widths[axis]
+        stride = int(np.prod(mesh.shape[axis + 1 :], dtype=int))
+        parts = [(slice(0, n - 1), slice(1, n), stride)]
+        if mesh.boundary[axis] == "periodic" and n > 1:
+            parts.append((slice(n - 1, n), slice(0, 1), -(n - 1) * stride))
+        first = 0
+        for left, right, step in parts:
+            count = left.stop - left.start
+            faces = _at(axis, slice(first, first + count))
+            first += count
+            column = (-1,) + (1,) * (mesh.dimension - axis - 1)
+            gap = (width[left] + width[right]) / 2
+            into_left, into_right = (weight / (width[side] * gap) for side in (left, right))
+            out, back = forward[faces], backward[faces]
+            # DIA: column j of row `offset` is the rate from cell j to cell j - offset.
+            for side, offset, values in (
+                (left, -step, out * into_right.reshape(column)),
+                (right, step, back * into_left.reshape(column)),
+            ):
+                row = by_offset.setdefault(offset, np.zeros(mesh.shape))
+                row[_at(axis, side)] += values
+            losses[_at(axis, left)] += out * into_left.reshape(column)
+            losses[_at(axis, right)] += back * into_right.reshape(column)
+    offsets = sorted(by_offset)
+    data = np.empty((len(offsets), mesh.size))
+    for k, offset in enumerate(offsets):
+        data[k] = by_offset.pop(offset).reshape(-1)
+    exchange: Any = scipy.sparse.dia_array((data, offsets), shape=(mesh.size, mesh.size))
+    losses = losses.reshape(-1)
+    coupling = _coupling(data, offsets)
+    decay, largest = losses - coupling, float(losses.max())
+    bounds = largest, min(float((losses + coupling).max()), 2 * largest)
+    if library.xp is np:
+        return Rates(exchange, losses, decay, *bounds)
+    return Rates(library.sparse(exchange.tocsr()), library.to_device(losses), library.to_device(decay), *bounds)
 
 
-def fused_recurrence(matrix: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
-    """The compiled form for a CSR matrix of 3, 5 or 7 diagonals; None for any other, or without Numba."""
-    loops = compiled.banded()
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    gaps = matrix.indices - rows
-    offsets = np.unique(gaps)
-    if loops is None or offsets.size not in (3, 5, 7):
-        return None
-    values = np.zeros((offsets.size, matrix.shape[0]))
-    values[np.searchsorted(offsets, gaps), rows] = matrix.data
-    offsets = offsets.astype(np.int64)
-
-    def step(now: np.ndarray, before: np.ndarray) -> np.ndarray:
-        out = np.empty_like(now)
-        loops.chebyshev_step(out, offsets, values, now, before)
-        return out
-
-    return step
+def _coupling(data: np.ndarray, offsets: list[int]) -> np.ndarray:
+    """Row sums of the matrix with entries sqrt(A_ij A_ji): A is similar to the symmetric one with these entries off its
+    diagonal, by detailed balance, so that Gershgorin's circles have these radii. In steep places they are small."""
+    cells = data.shape[1]
+    radii, rows = np.zeros(cells), dict(zip(offsets, data, strict=True))
+    for k in (k for k in offsets if k > 0):
+        both = np.sqrt(rows[k][k:] * rows[-k][: cells - k])
+        radii[k:] += both
+        radii[: cells - k] += both
+    return radii
 
 
-def _by_passes(matrix: Any, now: Array, before: Array) -> Array:
-    after = matrix @ now
-    after *= 2
-    after -= before
-    return after
+def _at(axis: int, part: slice) -> tuple[slice, ...]:
+    return (slice(None),) * axis + (part,)

@@ -12,7 +12,7 @@ from mudot.meshes.errors import MudotError
 
 _INTERPRETER = 135e6
 _FACTORS = 256e6
-_LOOPS, _LARGE = 110e6, 240_000
+_LOOPS, _LARGE = 110e6, 1 << 14
 """What compiled loops take, and the cells from which they are used."""
 
 

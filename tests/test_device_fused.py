@@ -82,9 +82,9 @@ def test_exponentials_on_a_device_are_given_diagonals(
 ) -> None:
     original, given = module.apply_exponentials, list[Any]()
 
-    def noted(step: Any, *rest: Any) -> Any:
-        given.append(step)
-        return original(step, *rest)
+    def noted(rates: Any, *rest: Any) -> Any:
+        given.append(rates.step(rates.exit_rate))
+        return original(rates, *rest)
 
     monkeypatch.setattr(module, "apply_exponentials", noted)
     on_device(name)

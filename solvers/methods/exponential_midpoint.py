@@ -17,9 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import scipy.sparse
-
-from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
 from mudot.solvers.fluxes import generator
@@ -27,6 +25,7 @@ from mudot.solvers.methods import uniformization
 from mudot.solvers.methods.protocol import Advance, by_steps
 from mudot.solvers.methods.semidiscrete import Semidiscrete
 from mudot.solvers.methods.strong_stability import Progress
+from mudot.solvers.products import Rates
 
 _SAFETY, _SHRINK, _GROW = 0.8, 0.2, 3.0
 _SHORTEST = 1e-13
@@ -103,14 +102,12 @@ class ExponentialMidpoint:
         return generator(self.system.mesh, self.system.frozen(density))
 
     def _exponentials(self, matrix: Any, density: Array, durations: list[float]) -> list[Array]:
-        library, mesh = library_of(density), self.system.mesh
-        pace = float(-matrix.diagonal().min())
+        mesh, rates = self.system.mesh, Rates.of(matrix)
+        pace = rates.exit_rate
         if not pace > 0:
             return [density] * len(durations)
         if not math.isfinite(pace):
             raise MudotError("exponential midpoint: coefficients of the flux are not finite")
-        identity = library.sparse(scipy.sparse.eye_array(mesh.size, format="csr"))
-        step = identity + matrix * (1 / pace)
         flat = density.reshape(-1)
-        found = uniformization.apply_exponentials(step, pace, flat, durations, sum(mesh.shape))
+        found = uniformization.apply_exponentials(rates, pace, flat, durations, sum(mesh.shape))
         return [result.reshape(mesh.shape) for result in found]

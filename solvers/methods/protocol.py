@@ -44,7 +44,8 @@ class Method(Protocol):
         it through); `rtol` bounds the relative L1 error per unit of the duration asked for."""
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """The densities after increasing durations, one by one: where a method can share work between them, it does."""
+        """The densities after increasing durations, one by one: where a method can share work between them, it does.
+        The last one is the result; those before it serve integrals over time, and may be known in L1 only."""
 
     def rate(self, density: Array) -> Array:
         """mu' of the semidiscrete flow, as this method discretises it, shape of the density."""

@@ -1,33 +1,38 @@
 """The Fokker-Planck semigroup exp(t A): the Wasserstein flow of KL, exact in time for the semidiscrete equation.
 
 Three ways of applying the same exponential, chosen by what is declared about the problem and by predicted work:
-dense factors per axis (separable potentials), the Chebyshev series where its result is certified in every cell, and
-uniformization, which is always right. All keep mass, positivity and pi.
+
+- dense factors per axis for separable potentials, right in every cell;
+- uniformization, right in every cell, about Lambda t products;
+- the Chebyshev series, about sqrt(70 Lambda t) products, right in the bulk: it encloses every cell between two numbers,
+  which are far apart in tails. Tails forget fast. So the series goes almost to the end, and uniformization takes both
+  ends of the enclosure over the rest of the time: by positivity they stay an enclosure, and where they have met every
+  cell is right. If they do not meet in a short time, uniformization goes all the way.
+
+All keep mass, positivity and pi.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import groupby, repeat
-from typing import Any
+from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
-import scipy.sparse
 
-from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes import threads
+from mudot.meshes.arrays import Array, array_module, library_of, numpy_library, to_host
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.fluxes import TwoPointFlux, generator, scharfetter_gummel
-from mudot.solvers.methods import chebyshev, tensor, uniformization
+from mudot.solvers.fluxes import TwoPointFlux, by_axes, generator, scharfetter_gummel, scharfetter_gummel_along
+from mudot.solvers.methods import chebyshev, costs, tensor, uniformization
 from mudot.solvers.methods.protocol import Advance
-from mudot.solvers.products import shared
+from mudot.solvers.methods.tails import MEAN_ERROR, TAIL_ERROR, THIN, Enclosure, Tails
+from mudot.solvers.products import Rates, rates
 
-# The cost model: orders of magnitude of one core, so that the choice does not depend on the machine.
-_FLOPS = 2e10
-_BANDWIDTH, _BYTES_PER_CELL, _CALL = 8e9, 100.0, 1e-5
 _CACHED_BYTES = 256e6
 
 
@@ -57,90 +62,94 @@ class FokkerPlanck:
 
     def rate(self, density: Array) -> Array:
         """alpha A rho, shape of the density."""
-        return (self.matrix @ density.reshape(-1)).reshape(self.mesh.shape)
+        return (self.rates @ density.reshape(-1)).reshape(self.mesh.shape)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """exp(duration A) density; the mass, which the products keep to round-off, is put back to the last digit."""
         return next(self.trace(density, [duration], step, rtol))
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """All durations from one Chebyshev recurrence where that pays; the rest by what is right in every cell."""
-        mass, now = integrate(self.mesh, density), 0.0
-        results = list(self._series(density, durations, mass)) or [None] * len(durations)
-        for resolved, run in groupby(zip(durations, results, strict=True), key=lambda pair: pair[1] is not None):
-            times, ready = zip(*run, strict=True)
-            found = ready if resolved else self._certain(density, [t - now for t in times])
-            for result in found:
-                density = result * (mass / integrate(self.mesh, result))
-                yield Advance(density, step)
-            now = times[-1]
+        """All durations from one recurrence where that pays. The last density is right in every cell; those before it
+        are positive and right in L1 to 1e-12, which is what integrals over time need."""
+        mass = integrate(self.mesh, density)
+        for result in self._results(density, durations):
+            found = result.reshape(self.mesh.shape)
+            yield Advance(found * (mass / integrate(self.mesh, found)), step)
 
     @cached_property
-    def fluxes(self) -> TwoPointFlux:
-        """The two-point flux in use."""
-        return self.flux if self.flux is not None else scharfetter_gummel(self.mesh, self.log_target)
+    def rates(self) -> Rates:
+        """alpha A, by its rates."""
+        return rates(self.mesh, self._pairs(), self.transport, library_of(self.log_target))
 
-    @cached_property
-    def matrix(self) -> Any:
-        """alpha A, sparse (cells, cells)."""
-        return generator(self.mesh, self.fluxes) * self.transport
-
-    @cached_property
-    def exit_rate(self) -> float:
-        """Lambda: the largest rate at which mass leaves a cell."""
-        return float(-self.matrix.diagonal().min()) if self.mesh.size > 1 else 0.0
-
-    @cached_property
-    def _step(self) -> Any:
-        """P = I + A/Lambda."""
-        identity = library_of(self.log_target).sparse(scipy.sparse.eye_array(self.mesh.size, format="csr"))
-        return shared(identity + self.matrix * (1 / self.exit_rate))
-
-    def _series(self, density: Array, durations: Sequence[float], mass: float) -> Iterator[Array | None]:
-        """Results of the Chebyshev series, None where it is not certified. The part of the density along pi does not
-        move: only the rest is put through the series, so that pi stays to the digit."""
-        rate_times = [self.exit_rate * duration for duration in durations]
-        if self._prefers_axes(durations):
+    def _pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        if self.flux is not None:
+            yield from by_axes(self.mesh, self.flux.on(numpy_library()))
             return
-        if 2 * chebyshev.products(rate_times[-1]) > uniformization.products(rate_times):
-            return
-        flat = density.reshape(-1)
-        rest = self._equilibrium * (mass / self._equilibrium_mass)
-        moved = chebyshev.apply_exponentials(self._step, self.exit_rate, flat - rest, durations)
-        for change in moved:
-            result = rest + change
-            certified = chebyshev.resolved(self._log_scale, flat, result)
-            yield result.reshape(self.mesh.shape) if certified else None
+        log_target = to_host(self.log_target)
+        for axis in range(self.mesh.dimension):
+            yield scharfetter_gummel_along(self.mesh, log_target, axis)
 
-    def _certain(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
-        """By axes or by uniformization: right in every cell."""
-        now, flat, reach = 0.0, density.reshape(-1), sum(self.mesh.shape)
+    def _results(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
         if self._prefers_axes(durations):
-            for duration in durations:
-                density = self._tensor(density, duration - now)
-                now = duration
+            for before, now in pairwise([0.0, *durations]):
+                density = self._tensor(density, now - before)
                 yield density
-        elif self.exit_rate == 0:
-            yield from repeat(density, len(durations))
+        elif self.rates.exit_rate == 0:
+            yield from [density] * len(durations)
         else:
-            for result in uniformization.apply_exponentials(self._step, self.exit_rate, flat, durations, reach):
-                yield result.reshape(self.mesh.shape)
+            flat = density.reshape(-1)
+            yield from self._series(flat, durations) or self._certain(flat, durations)
 
-    @cached_property
-    def _equilibrium(self) -> Array:
-        xp = array_module(self.log_target)
-        return xp.exp(self.log_target - self.log_target.max()).reshape(-1)
+    def _certain(self, flat: Array, durations: Sequence[float]) -> Iterator[Array]:
+        """By uniformization: right in every cell."""
+        reach = sum(self.mesh.shape)
+        return uniformization.apply_exponentials(self.rates, self.rates.exit_rate, flat, durations, reach)
 
-    @cached_property
-    def _equilibrium_mass(self) -> float:
-        return integrate(self.mesh, self._equilibrium.reshape(self.mesh.shape))
+    def _series(self, flat: Array, durations: Sequence[float]) -> list[Array] | None:
+        """By the Chebyshev series and, for the tails at the end, a while of uniformization; None where uniformization
+        alone costs less. The part of the density along pi does not move: only the rest is put through the series, so
+        that pi stays to the digit."""
+        rate, stop = self.rates.exit_rate, durations[-1]
+        whole = costs.powers(rate, durations)
+        count = chebyshev.products(self.rates.radius / 2 * stop)
+        if 2 * costs.terms(count, len(durations) + 1) > whole:
+            return None
+        tails = Tails.of(self.mesh, self.log_target, flat)
+        if tails.error > MEAN_ERROR:
+            return None
+        first, guess = tails.forgetting(self.rates.decay), count / 4 / rate
+        tries = (guess, 4 * guess) if math.isinf(first) else (first, 2 * first or guess, 5 * first or 4 * guess)
+        lates = [late for late in tries if late < stop and 4 * costs.powers(rate, [late]) < whole]
+        if len(durations) == 1 and not lates:
+            return None
+        times = [*durations[:-1], *(stop - late for late in lates[:1])]
+        moved = list(chebyshev.apply_exponentials(self.rates, tails.change, times))
+        found = [tails.enclosed(change).middle for change in moved[: len(durations) - 1]]
+        for late in lates:
+            known = late == lates[0]
+            last = moved[-1:] if known else chebyshev.apply_exponentials(self.rates, tails.change, [stop - late])
+            enclosure = tails.enclosed(last[0])
+            if enclosure.doubtful > THIN:
+                break
+            if late > 0:
+                enclosure = self._smoothed(enclosure, late)
+            if enclosure.settled(TAIL_ERROR):
+                return [*found, enclosure.middle]
+        return [*found, *self._certain(flat, [stop])]
 
-    @cached_property
-    def _log_scale(self) -> Array:
-        """log sqrt(|K|/pi_K), shape (cells,)."""
-        library = library_of(self.log_target)
-        volumes = library.to_device(self.mesh.volumes)
-        return ((library.xp.log(volumes) - (self.log_target - self.log_target.max())) / 2).reshape(-1)
+    def _smoothed(self, enclosure: Enclosure, duration: float) -> Enclosure:
+        """The enclosure after a duration of uniformization, both of its parts side by side."""
+        parts = [enclosure.middle, enclosure.half]
+
+        def work(i: int) -> None:
+            parts[i] = next(self._certain(parts[i], [duration]))
+
+        if isinstance(parts[0], np.ndarray):
+            threads.run([partial(work, 0), partial(work, 1)])
+        else:
+            work(0)
+            work(1)
+        return Enclosure(*parts)
 
     @cached_property
     def _by_axes(self) -> bool:
@@ -152,12 +161,11 @@ class FokkerPlanck:
         """Whether dense factors, one per axis and duration, are predicted to cost less than sparse products."""
         if not self._by_axes:
             return False
-        rate_time = self.exit_rate * durations[-1]
-        setup = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in self.mesh.shape)
-        apply = sum(2.0 * n * self.mesh.size for n in self.mesh.shape)
-        count = min(chebyshev.products(rate_time), uniformization.products([rate_time]))
-        product = _BYTES_PER_CELL * self.mesh.size / _BANDWIDTH + _CALL
-        return len(durations) * (setup + apply) / _FLOPS < 2 * count * product
+        rate, stop = self.rates.exit_rate, durations[-1]
+        series = 2 * chebyshev.products(self.rates.radius / 2 * stop)
+        count = min(series, uniformization.products([rate * stop]))
+        sparse = count * costs.CALL + costs.terms(count, len(durations)) * self.mesh.size
+        return costs.factors(self.mesh.shape, rate * stop, len(durations)) < sparse
 
     def _tensor(self, density: Array, duration: float) -> Array:
         for axis in range(self.mesh.dimension):

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from mudot.meshes.arrays import Array, array_module, library_of
-from mudot.solvers.methods.series import Gathered
+from mudot.solvers.methods.series import BATCH, series
+from mudot.solvers.products import Rates
 
 BLOCK = 500.0
 """Largest Lambda t of one sum: exp(-745) underflows."""
@@ -32,45 +32,47 @@ def products(rate_times: Sequence[float]) -> float:
 
 
 def apply_exponentials(
-    step: Any, rate: float, density: Array, durations: Sequence[float], reach: int
+    rates: Rates, rate: float, density: Array, durations: Sequence[float], reach: int
 ) -> Iterator[Array]:
     """exp(t A) density for every t of the increasing `durations`, one by one; flat densities of shape (cells,).
 
-    step:  the nonnegative matrix P = I + A/rate;   rate: Lambda
+    rates: the generator A;   rate: Lambda, no less than any of its exit rates
     reach: cells that mass crosses to fill the mesh; bounds the number of terms, since mass moves one cell a product
     """
     now, waiting = 0.0, list(durations)
     while waiting:
         block = [t for t in waiting if rate * (t - now) <= BLOCK]
         if block:
-            results = _block(step, [rate * (t - now) for t in block], density, reach)
+            results = _block(rates, rate, [rate * (t - now) for t in block], density, reach)
             yield from results
             now, density = block[-1], results[-1]
         else:
             # The next time is far: go there in equal blocks.
             count = math.ceil(rate * (waiting[0] - now) / BLOCK)
             hop = (waiting[0] - now) / count
-            density = _block(step, [rate * hop], density, reach)[-1]
+            density = _block(rates, rate, [rate * hop], density, reach)[-1]
             now += hop
         waiting = waiting[len(block) :]
 
 
-def _block(step: Any, rate_times: list[float], density: Array, reach: int) -> Array:
+def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, reach: int) -> Array:
     """Results for several values of Lambda t up to BLOCK, shape (values, cells), from one sequence of powers."""
     largest = max(rate_times)
     last = math.ceil(max(largest + 10 * math.sqrt(largest), reach)) + 40
     weights = _poisson(rate_times, last + 1)
     # For short times the weights underflow long before the mass could have crossed the mesh.
     weights = weights[:, : int(np.flatnonzero(weights.max(axis=0))[-1]) + 1]
-    sums, power = Gathered(weights, density), density
-    for k in range(weights.shape[1]):
-        power = density if k == 0 else step @ power
-        if sums.add(power) and k > largest and _negligible(float(weights[-1, k]) * power, sums.total[-1]):
-            break
-    sums.flush()
+    terms = weights.shape[1]
+    done = min(max(math.ceil(largest), BATCH), terms)
+    powers = series(rates, rate, density, weights, doubled=False)
+    powers.extend(done - 1)
+    while done < terms and not _negligible(float(weights[-1, done - 1]) * powers.last, powers.total[-1]):
+        count = min(BATCH, terms - done)
+        powers.extend(count)
+        done += count
     # Scaled so that the weights sum to one and mass is exact: a remainder added to the last power would drown tails.
-    given = library_of(density).to_device(weights[:, : k + 1].sum(axis=1))
-    return sums.total / given[:, None]
+    given = library_of(density).to_device(weights[:, :done].sum(axis=1))
+    return powers.total / given[:, None]
 
 
 def _poisson(means: list[float], terms: int) -> np.ndarray:

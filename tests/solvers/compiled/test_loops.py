@@ -9,8 +9,8 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
 from mudot.solvers.methods.porous_medium import PorousMedium
 from mudot.solvers.methods.semigroup import FokkerPlanck
+from mudot.solvers.methods.series import Stepped, Swept, series
 from mudot.solvers.methods.super_time_stepping import legendre_step
-from mudot.solvers.products import fused_recurrence
 
 MESHES = {
     "line": Cartesian(17, 0.0, 1.0),
@@ -73,31 +73,48 @@ def test_stencils_are_imported_once() -> None:
     assert compiled.stencils() is compiled.stencils()
 
 
-@pytest.mark.parametrize("shape", [(40,), (3,), (13, 9), (3, 4), (7, 5, 6), (3, 4, 3)])
-def test_the_fused_chebyshev_step_gives_the_bits_of_array_passes(shape: tuple[int, ...]) -> None:
-    pytest.importorskip("numba")
+SHAPES = [(40,), (3,), (2,), (13, 9), (3, 4), (2, 2), (5, 1), (7, 5, 6), (3, 4, 3), (90, 70)]
+
+
+@pytest.mark.parametrize("doubled", [True, False])
+@pytest.mark.parametrize("boundary", ["no-flux", "periodic"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_compiled_sums_of_a_recurrence_are_those_of_array_passes(
+    shape: tuple[int, ...], boundary: str, doubled: bool
+) -> None:
+    loops = compiled.banded()
+    if loops is None:
+        pytest.skip("needs Numba")
     rng = np.random.default_rng(2)
-    mesh = Cartesian.graded([np.cumsum(0.1 + rng.random(n + 1)) for n in shape])
-    step = FokkerPlanck(mesh, rng.normal(size=shape))._step
-    fused = fused_recurrence(step)
-    assert fused is not None
-    for _ in range(5):
-        now, before = rng.normal(size=(2, mesh.size))
-        assert np.array_equal(fused(now, before), 2 * (step @ now) - before)
+    mesh = Cartesian.graded([np.cumsum(0.1 + rng.random(n + 1)) for n in shape], boundary)
+    rates = FokkerPlanck(mesh, rng.normal(size=shape)).rates
+    start, table = rng.normal(size=mesh.size), rng.random((3, 30))
+    rate = rates.radius / 2 if doubled else rates.exit_rate
+    for chunk, depth in ((1, 8), (1, 2), (1, 3), (50, 5), (4096, 8), (1, 1)):
+        sweep = Swept(loops.sweep, rates, rate, start, table, doubled, chunk, depth)
+        largest = float(np.abs(start).max())
+        one, two = Stepped(rates, rate, start, table, doubled), sweep
+        for count in (1, 9, 4, 1, 14):
+            one.extend(count)
+            two.extend(count)
+            largest = max(largest, float(np.abs(one.last).max()))
+            assert np.abs(one.last - two.last).max() < 1e-13 * largest
+            assert np.abs(one.total - two.total).max() < 1e-12 * largest
 
 
-def test_rings_have_more_diagonals_than_the_fused_step_takes() -> None:
-    mesh = Cartesian((8, 6), (0.0, 0.0), (1.0, 1.0), "periodic")
-    assert fused_recurrence(FokkerPlanck(mesh, np.zeros(mesh.shape))._step) is None
-
-
-def test_a_flow_is_the_same_bits_compiled_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flow_is_the_same_compiled_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
     mesh = Cartesian((60, 50), (-2.0, -2.0), (2.0, 2.0))
     x, y = mesh.coordinates
     flow = FokkerPlanck(mesh, -(x**2 + y**2) / 2 - 0.4 * x * y)
     start = np.exp(-((x - 0.5) ** 2) - y**2)
     plain = flow.advance(start, 0.5, 0.5, 1e-6).density
-    monkeypatch.setattr("mudot.solvers.products._WORTH_COMPILING", 0.0)
-    monkeypatch.setattr("mudot.solvers.products._LARGE", 0)
-    assert np.array_equal(flow.advance(start, 0.5, 0.5, 1e-6).density, plain)
+    monkeypatch.setattr("mudot.solvers.methods.series.COMPILED_CELLS", 0)
+    assert np.abs(flow.advance(start, 0.5, 0.5, 1e-6).density / plain - 1).max() < 1e-10
+
+
+def test_sums_without_numba_go_by_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mudot.solvers.methods.series.COMPILED_CELLS", 0)
+    monkeypatch.setattr("mudot.solvers.compiled.banded", lambda: None)
+    rates = FokkerPlanck(Cartesian(5, 0.0, 1.0), np.zeros(5)).rates
+    assert isinstance(series(rates, rates.exit_rate, np.ones(5), np.ones((1, 3)), doubled=True), Stepped)

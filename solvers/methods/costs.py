@@ -1,0 +1,43 @@
+"""What the ways of applying an exponential cost, in nanoseconds per cell on one core: the measured model of the choice.
+
+Only ratios matter. The constants are those that `python -m mudot.validation.bench.constants` prints; the ones below it
+found on the machine that they name. They are constants of the code, not of the machine at hand, so that a run takes the
+same path everywhere and resumes to the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mudot.solvers.methods import tensor, uniformization
+
+TERM, GATHER = 1.0, 0.2
+"""One more term of a recurrence on a stencil of five points, and adding it to one sum."""
+CALL = 1e4
+"""Of a product besides, whatever the number of cells."""
+FLOP = 0.05
+"""Of a product of dense matrices; not per cell."""
+SPARED = 0.85
+"""Share of the predicted products that uniformization makes before nothing more matters."""
+
+
+def terms(count: float, sums: int) -> float:
+    """So many terms of a recurrence, gathered into so many sums; per cell."""
+    return count * (TERM + GATHER * sums)
+
+
+def powers(rate: float, durations: Sequence[float]) -> float:
+    """Uniformization for all durations; per cell. Far durations have blocks, and sums, of their own."""
+    rate_times = [rate * duration for duration in durations]
+    blocks = max(1.0, rate_times[-1] / uniformization.BLOCK)
+    return SPARED * uniformization.products(rate_times) * (TERM + GATHER * max(1.0, len(durations) / blocks))
+
+
+def factors(shape: Sequence[int], rate_time: float, count: int) -> float:
+    """Dense exponentials along every axis for `count` durations, made and applied; in all."""
+    cells = 1
+    for n in shape:
+        cells *= n
+    made = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in shape)
+    applied = sum(2.0 * n * cells for n in shape)
+    return FLOP * count * (made + applied)
