@@ -53,30 +53,36 @@ def _typed(text: str) -> tuple[str, str]:
     return kind, name
 
 
-_SCALARS: dict[str, Callable[[Any], Any]] = {"int": np.int32, "double": np.float64}
-_POINTERS = {"double*": np.float64, "int*": np.int32}
+_NUMBERS: dict[str, Callable[[Any], Any]] = {"int": np.int32, "double": np.float64}
+_ENTRIES = {"double*": np.dtype(np.float64), "int*": np.dtype(np.int32)}
+_PLAIN = {int, float, bool, np.float64}
 
 
-def arguments(kernel: str, given: Sequence[Any]) -> tuple[Any, ...]:
+@cache
+def _plan(kernel: str) -> tuple[tuple[str, Any, Any], ...]:
+    """For every parameter its name, and either the type of a number or that of an array's entries."""
+    kinds = [(name, kind.removeprefix("const ")) for kind, name in parameters()[kernel]]
+    return tuple((name, _NUMBERS.get(kind), _ENTRIES.get(kind)) for name, kind in kinds)
+
+
+def arguments(kernel: str, given: Sequence[Any]) -> list[Any]:
     """What a kernel is started with: numbers of the width that its text names, contiguous arrays as they are.
 
     Raises TypeError for arguments that do not fit.
     """
-    wanted = parameters()[kernel]
-    if len(given) != len(wanted):
-        raise TypeError(f"{kernel}: expected {len(wanted)} arguments, got {len(given)}")
-    return tuple(_fitting(f"{kernel}, {name}", kind, value) for (kind, name), value in zip(wanted, given, strict=True))
-
-
-def _fitting(place: str, kind: str, value: Any) -> Any:
-    if kind in _SCALARS:
-        if not isinstance(value, bool | int | float | np.generic):
-            raise TypeError(f"{place}: expected a number, got {type(value).__name__}")
-        return _SCALARS[kind](value)
-    dtype = _POINTERS[kind.removeprefix("const ")]
-    if getattr(value, "dtype", None) != dtype or not value.flags.c_contiguous:
-        raise TypeError(f"{place}: expected a contiguous array of {np.dtype(dtype)}, got {type(value).__name__}")
-    return value
+    plan = _plan(kernel)
+    if len(given) != len(plan):
+        raise TypeError(f"{kernel}: expected {len(plan)} arguments, got {len(given)}")
+    ready: list[Any] = []
+    for (name, number, entries), value in zip(plan, given, strict=True):
+        if number is not None:
+            if type(value) not in _PLAIN:
+                raise TypeError(f"{kernel}, {name}: expected a number, got {type(value).__name__}")
+            value = number(value)
+        elif not hasattr(value, "dtype") or value.dtype != entries or not value.flags.c_contiguous:
+            raise TypeError(f"{kernel}, {name}: expected a contiguous array of {entries}, got {type(value).__name__}")
+        ready.append(value)
+    return ready
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +105,11 @@ class Diagonals:
         return (self.values.shape[1], self.values.shape[1])
 
     def __matmul__(self, x: Array) -> Array:
-        return self.kernels.call("banded_product", self.shape[0], *self._table, x, sizes=[self.shape[0]])
+        return self.kernels.by_rows("banded_product", self, x)
 
     def chebyshev_step(self, now: Array, before: Array) -> Array:
         """2 A now - before."""
-        return self.kernels.call("chebyshev_step", self.shape[0], *self._table, now, before, sizes=[self.shape[0]] * 2)
-
-    @property
-    def _table(self) -> tuple[Any, ...]:
-        return (self.offsets.shape[0], self.offsets, self.first, self.last, self.values)
+        return self.kernels.by_rows("chebyshev_step", self, now, before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,14 +158,11 @@ class Kernels:
         return out
 
     def _start(self, kernel: str, threads: int, *given: Any, sizes: Sequence[int]) -> None:
-        *read, written = given
         for array, size in zip(given[-len(sizes) :], sizes, strict=True):
             if array.size != size:
                 raise TypeError(f"{kernel}: expected an array of {size} entries, got {array.size}")
-        contiguous = self.library.xp.ascontiguousarray
-        fitting = (contiguous(value) if hasattr(value, "shape") else value for value in read)
         if threads:
-            self.launch(kernel, threads, arguments(kernel, (threads, *fitting, written)))
+            self.launch(kernel, threads, tuple(arguments(kernel, (threads, *given))))
 
     def diagonals(self, matrix: Any, most: int) -> Diagonals | None:
         """A CSR matrix of the host by diagonals, or None where it has more than `most` of them."""
@@ -180,9 +179,17 @@ class Kernels:
         table = (offsets.astype(np.int32), np.ascontiguousarray(first), np.ascontiguousarray(last), values)
         return Diagonals(self, *map(send, table))
 
+    def by_rows(self, kernel: str, matrix: Diagonals, *vectors: Array) -> Array:
+        """A kernel that goes through the rows of a matrix."""
+        cells = matrix.values.shape[1]
+        given = (matrix.offsets.size, matrix.offsets, matrix.first, matrix.last, matrix.values)
+        flat = [self._flat(vector) for vector in vectors]
+        return self.call(kernel, cells, *given, *flat, sizes=[cells] * len(flat))
+
     def gather(self, total: Array, weights: Array, vectors: Sequence[Array]) -> None:
         """total[j] += sum_k weights[j, k] vector_k in place, for at most BATCH vectors; total: contiguous."""
-        padded = [*vectors, *[vectors[0]] * (BATCH - len(vectors))]
+        flat = [self._flat(vector) for vector in vectors]
+        padded = [*flat, *flat[:1] * (BATCH - len(flat))]
         sums, cells = total.shape
         sizes = [sums * len(vectors), *[cells] * BATCH, sums * cells]
         self._start("gather", cells, sums, len(vectors), weights, *padded, total, sizes=sizes)
@@ -192,7 +199,7 @@ class Kernels:
         kept = [(w, s) for k, (w, s) in enumerate(zip(weights, slopes, strict=True)) if w or not k]
         spare = TERMS - len(kept)
         factors, arrays = [w for w, _ in kept] + [0.0] * spare, [s for _, s in kept] + [kept[0][1]] * spare
-        flat = [s.reshape(-1) for s in arrays]
+        flat = [self._flat(array) for array in arrays]
         size = slopes[0].size
         return self.call("combination", size, len(kept), *factors, *flat, sizes=[size] * TERMS).reshape(slopes[0].shape)
 
@@ -211,17 +218,21 @@ class Kernels:
         whose exponents count as infinite above `largest`."""
         return self._pointwise("integrand", density, target, log_target, numbers=(p, moderate, largest))
 
+    def _flat(self, array: Array) -> Array:
+        """The entries in C order, without a copy where they stand so."""
+        return self.library.xp.ascontiguousarray(array).reshape(-1)
+
     def _pointwise(self, kernel: str, first: Array, *others: Array, numbers: tuple[float, ...] = ()) -> Array:
         """A function of arrays of one shape, entry by entry."""
-        flat = [array.reshape(-1) for array in (first, *others)]
+        flat = [self._flat(array) for array in (first, *others)]
         return self.call(kernel, first.size, *numbers, *flat, sizes=[first.size] * len(flat)).reshape(first.shape)
 
     def divergence(self, grid: Grid, flux: Array) -> Array:
         """Net outflow per volume, shape (cells,), of fluxes of shape (faces,)."""
-        given = (*grid.cells, *grid.periodic, grid.widths, flux)
+        given = (*grid.cells, *grid.periodic, grid.widths, self._flat(flux))
         return self.call("flux_divergence", grid.size, *given, sizes=[grid.faces])
 
     def diffusion(self, grid: Grid, mobility: Array, f: Array) -> Array:
         """div (m grad f), shape (cells,), for m of shape (faces,) and f of shape (cells,)."""
-        given = (*grid.cells, *grid.periodic, grid.widths, mobility, f)
+        given = (*grid.cells, *grid.periodic, grid.widths, self._flat(mobility), self._flat(f))
         return self.call("diffusion", grid.size, *given, sizes=[grid.faces, grid.size])
