@@ -58,6 +58,8 @@ class ndarray:
     __slots__ = ("_values",)
 
     def __init__(self, values: np.ndarray) -> None:
+        if values.dtype.kind in "fc" and values.dtype not in (np.float64, np.complex128):
+            raise TypeError(f"an array of {values.dtype} on the device: double precision throughout")
         self._values = values
 
     shape = property(lambda self: self._values.shape)

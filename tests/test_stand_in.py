@@ -60,6 +60,8 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "sparse * device": lambda: matrix() * vector(),
     "sparse + host sparse": lambda: matrix() + scipy.sparse.csr_array(np.eye(4)),
     "host sparse @ device": lambda: scipy.sparse.csr_array(np.eye(4)) @ vector(),
+    "single precision": lambda: device.to_device(np.ones(4, dtype=np.float32)),
+    "single precision, by the way": lambda: vector().astype(np.float32),
     "to the device twice": lambda: device.to_device(vector()),
     "to the host twice": lambda: device.to_host(np.ones(4)),
 }

@@ -47,8 +47,10 @@ def test_kernels_compile_for_a_real_architecture_without_a_warning(architecture:
     assert all(name.encode() in made.machine for name in parameters())
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
-def test_kernels_spill_nothing_and_leave_room_for_full_occupancy(architecture: str) -> None:
+@pytest.mark.parametrize("architecture", REAL)
+def test_kernels_spill_nothing_and_leave_room_for_many_threads(architecture: str) -> None:
+    if architecture not in nvrtc.architectures():
+        pytest.skip(f"this version of NVRTC no longer compiles for {architecture}")
     found = nvrtc.compile_for(source(), architecture, options()).resources()
     assert found.keys() == parameters().keys()
     # 65 536 registers over 2048 threads are 32 each; 40 give three quarters of the threads, enough to hide memory. The
