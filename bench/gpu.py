@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from mudot.meshes.arrays import ArrayLibrary, library_for
 from mudot.meshes.cartesian import Cartesian
@@ -108,11 +107,10 @@ def works(bench: Bench, cells: tuple[int, ...]) -> Iterator[Work]:
     mesh, rng = _mesh(cells), np.random.default_rng(0)
     size, d = mesh.size, mesh.dimension
     x, y, *more = (library.to_device(rng.random(size)) for _ in range(8))
-    host = FokkerPlanck(mesh, _log_target(mesh))
-    step = (scipy.sparse.eye_array(size, format="csr") + host.matrix * (1 / host.exit_rate)).tocsr()
-    sparse, table = library.sparse(step), kernels.diagonals(step, 13)
-    assert table is not None
-    band = 8.0 * (2 * d + 1)
+    rates = FokkerPlanck(mesh, _log_target(mesh)).rates
+    sparse, table = library.sparse(rates.exchange.tocsr()), kernels.diagonals(rates.exchange)
+    losses, shift = library.to_device(rates.losses), rates.exit_rate
+    band = 8.0 * 2 * d
     weights = library.to_device(rng.random((10, 8)))
     total = library.xp.zeros((10, size))
     vectors = [x, y, *more]
@@ -122,10 +120,7 @@ def works(bench: Bench, cells: tuple[int, ...]) -> Iterator[Work]:
     places, grid = stencil_of(mesh, x), Grid.of(mesh, library)
 
     def stepped() -> Any:
-        after = sparse @ x
-        after *= 2
-        after -= y
-        return after
+        return 2 / shift * (sparse @ x + (shift - losses) * x) - y
 
     def summed() -> Any:
         result = stage[0] * vectors[0]
@@ -145,7 +140,7 @@ def works(bench: Bench, cells: tuple[int, ...]) -> Iterator[Work]:
         return total
 
     yield Work("banded product", lambda: table @ x, lambda: sparse @ x, band + 16)
-    yield Work("Chebyshev step", lambda: table.chebyshev_step(x, y), stepped, band + 24)
+    yield Work("Chebyshev step", lambda: table.recurrence(shift, 2 / shift, 1.0, losses, x, y), stepped, band + 32)
     yield Work(
         "gather 8 vectors into 10 sums",
         gathered,

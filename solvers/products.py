@@ -12,17 +12,15 @@ import scipy.sparse
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of, to_host
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
-from mudot.solvers.compiled.cells import Diagonals
-
-_MOST_DIAGONALS = 13
-"""A stencil in space has 7, and 2 more for every periodic axis."""
+from mudot.solvers.compiled.cells import LARGEST, Diagonals
 
 
 @dataclass(frozen=True, eq=False)
 class Rates:
     """A = exchange - diag(losses): nonnegative rates between cells and the rate at which each cell is left.
 
-    exchange: sparse (cells, cells), nonnegative: by diagonals (DIA) on the host, CSR on a device
+    exchange: sparse (cells, cells), nonnegative: by diagonals on the host (DIA) and where a device has fused kernels,
+              else CSR
     losses:   shape (cells,), nonnegative
     decay:    shape (cells,): whatever set of cells mass is confined to, in the norm of L2(1/pi) it leaves the set at
               the smallest `decay` in it or faster (Gershgorin; |grad V|^2/4 - Delta V/2 on fine meshes)
@@ -46,12 +44,13 @@ class Rates:
         """P = I + A/rate, to be multiplied with: no subtraction of terms of one sign if rate >= losses."""
         if isinstance(self.losses, np.ndarray):
             return Step(self, rate)
+        if isinstance(self.exchange, Diagonals):
+            return FusedStep(self.exchange, self.losses, rate)
         if rate not in self._steps:
             stay = library_of(self.losses).sparse(
                 scipy.sparse.diags_array(1 - to_host(self.losses) / rate, format="csr")
             )
-            matrix = stay + self.exchange * (1 / rate)
-            self._steps[rate] = on_device(matrix) or matrix
+            self._steps[rate] = stay + self.exchange * (1 / rate)
         return self._steps[rate]
 
     @staticmethod
@@ -78,14 +77,20 @@ class Step:
         return result
 
 
-def on_device(matrix: Any) -> Diagonals | None:
-    """A CSR matrix of a device by diagonals, for products in one pass; None where there are no fused kernels, or more
-    diagonals than pay: those of a periodic axis whose lines wrap are mostly empty, but are read."""
-    kernels = compiled.fused(matrix.data)
-    if kernels is None:
-        return None
-    parts = (to_host(matrix.data), to_host(matrix.indices), to_host(matrix.indptr))
-    return kernels.diagonals(scipy.sparse.csr_array(parts, shape=matrix.shape), _MOST_DIAGONALS)
+@dataclass(frozen=True, eq=False)
+class FusedStep:
+    """P = I + A/rate on a device, by the rates of A: every product is one pass, whatever follows it."""
+
+    exchange: Diagonals
+    losses: Array
+    rate: float
+
+    def __matmul__(self, density: Array) -> Array:
+        return self.exchange.recurrence(self.rate, 1 / self.rate, 0.0, self.losses, density)
+
+    def doubled(self, now: Array, before: Array) -> Array:
+        """2 P now - before."""
+        return self.exchange.recurrence(self.rate, 2 / self.rate, 1.0, self.losses, now, before)
 
 
 def rates(
@@ -133,7 +138,9 @@ def rates(
     bounds = largest, min(float((losses + coupling).max()), 2 * largest)
     if library.xp is np:
         return Rates(exchange, losses, decay, *bounds)
-    return Rates(library.sparse(exchange.tocsr()), library.to_device(losses), library.to_device(decay), *bounds)
+    kernels = compiled.fused_on(library) if exchange.data.size < LARGEST else None
+    there = library.sparse(exchange.tocsr()) if kernels is None else kernels.diagonals(exchange)
+    return Rates(there, library.to_device(losses), library.to_device(decay), *bounds)
 
 
 def _coupling(data: np.ndarray, offsets: list[int]) -> np.ndarray:

@@ -5,8 +5,6 @@ arithmetic that is tested."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -48,12 +46,13 @@ def kernels_at(where: str) -> tuple[ArrayLibrary, Kernels]:
 def test_products_by_diagonals_have_the_bits_of_the_host(mesh: Cartesian, where: str) -> None:
     library, kernels = kernels_at(where)
     rng = np.random.default_rng(3)
-    step = FokkerPlanck(mesh, rng.normal(size=mesh.shape))._step
+    rates = FokkerPlanck(mesh, rng.normal(size=mesh.shape)).rates
     now, before = rng.normal(size=(2, mesh.size)) * 10.0 ** rng.integers(-150, 150, size=(2, mesh.size))
-    table: Any = kernels.diagonals(step, 13)
-    sent = [library.to_device(a) for a in (now, before)]
-    assert np.array_equal(library.to_host(table @ sent[0]), step @ now)
-    assert np.array_equal(library.to_host(table.chebyshev_step(*sent)), 2 * (step @ now) - before)
+    table = kernels.diagonals(rates.exchange)
+    sent = [library.to_device(a) for a in (rates.losses, now, before)]
+    assert np.array_equal(library.to_host(table @ sent[1]), rates.exchange @ now)
+    term = 0.4 * (rates.exchange @ now + (3.0 - rates.losses) * now) - 1.0 * before
+    assert np.array_equal(library.to_host(table.recurrence(3.0, 0.4, 1.0, *sent)), term)
 
 
 @everywhere

@@ -12,10 +12,10 @@ import pytest
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import FisherRao, KullbackLeibler, Solution, Wasserstein, compiled, solve
-from mudot.solvers.compiled.cells import Diagonals
 from mudot.solvers.energies import JensenShannon
 from mudot.solvers.flows import GradientFlow
 from mudot.solvers.methods import chebyshev, uniformization
+from mudot.solvers.products import FusedStep
 from tests import device, host_kernels
 from tests.device_cases import CASES, SQUARE, assert_same_run, density, log_target
 
@@ -56,10 +56,10 @@ def _reaction() -> tuple[GradientFlow, np.ndarray]:
 LOOPS: dict[str, tuple[Callable[[], Any], set[str]]] = {
     "uniformization": (
         lambda: on_device("transport, uniformization"),
-        {"banded_product", "gather", "logarithmic_mean"},
+        {"recurrence", "gather", "logarithmic_mean"},
     ),
-    "Chebyshev series": (lambda: on_device("transport, Chebyshev series"), {"chebyshev_step", "gather"}),
-    "splitting": (lambda: on_device("both in 2D"), {"banded_product", "gather", "diffusion"}),
+    "Chebyshev series": (lambda: on_device("transport, Chebyshev series"), {"recurrence", "gather"}),
+    "splitting": (lambda: on_device("both in 2D"), {"recurrence", "banded_product", "gather", "diffusion"}),
     "Runge-Kutta for log mu": (
         lambda: solve(_reaction()[0], device.to_device(_reaction()[1]), [0.0, 0.2]),
         {"combination", "log_ratio", "integrand"},
@@ -77,7 +77,7 @@ def test_hot_loops_go_through_the_fused_kernels(name: str, started: list[str]) -
 @pytest.mark.parametrize(
     ("name", "module"), [("transport, uniformization", uniformization), ("transport, Chebyshev series", chebyshev)]
 )
-def test_exponentials_on_a_device_are_given_diagonals(
+def test_exponentials_on_a_device_go_by_fused_steps(
     name: str, module: ModuleType, started: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, given = module.apply_exponentials, list[Any]()
@@ -88,7 +88,7 @@ def test_exponentials_on_a_device_are_given_diagonals(
 
     monkeypatch.setattr(module, "apply_exponentials", noted)
     on_device(name)
-    assert given and all(isinstance(step, Diagonals) for step in given)
+    assert given and all(isinstance(step, FusedStep) for step in given)
 
 
 def test_larger_and_other_arrays_go_through_array_passes(started: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +100,10 @@ def test_larger_and_other_arrays_go_through_array_passes(started: list[str], mon
     assert compiled.fused(device.to_device(np.ones(3))) is not None
 
 
-def test_matrices_of_many_diagonals_stay_sparse(started: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mudot.solvers.products._MOST_DIAGONALS", 4)
-    assert_same_run(on_device("transport, uniformization"), on_device("transport, uniformization"))
-    assert "banded_product" not in started and "gather" in started
+def test_matrices_too_large_for_the_kernels_stay_sparse(started: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mudot.solvers.products.LARGEST", 4)
+    assert on_device("transport, uniformization").status == "complete"
+    assert "recurrence" not in started and "gather" in started
 
 
 def test_meshes_with_one_cell_on_an_axis_have_no_faces_there(started: list[str]) -> None:

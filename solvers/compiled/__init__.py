@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from mudot.meshes.arrays import Array, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.solvers.compiled.cells import LARGEST, Kernels
 
 _makers: dict[str, Callable[[], Kernels | None]] = {}
@@ -23,10 +23,16 @@ def register(library: str, maker: Callable[[], Kernels | None]) -> None:
     _makers[library] = maker
 
 
+def fused_on(library: ArrayLibrary) -> Kernels | None:
+    """The fused kernels on the device of a library, or None on the host."""
+    maker = _makers.get(library.name)
+    return None if maker is None else maker()
+
+
 def fused(array: Array) -> Kernels | None:
     """The fused kernels for arrays like this one, or None: on the host, and for arrays that they do not take."""
-    maker = _makers.get(library_of(array).name)
-    return maker() if maker is not None and array.dtype == float and array.size < LARGEST else None
+    kernels = fused_on(library_of(array))
+    return kernels if kernels is not None and array.dtype == float and array.size < LARGEST else None
 
 
 def _of_cupy() -> Kernels:

@@ -16,14 +16,17 @@
     if (number >= (unsigned)(count)) return;                             \
     const int i = (int)number;
 
-// ---- matrices of a few diagonals: values[d, i] = A[i, i + offsets[d]] for rows first[d] <= i < last[d] ----
+// ---- matrices of a few diagonals: values[d, j] = A[j - offsets[d], j], read in rows first[d] <= i < last[d] ----
 
 CELL double row_times(int i, int cells, int diagonals, const int* offsets, const int* first, const int* last,
                       const double* values, const double* x)
 {
     double total = 0.0;
     for (int d = 0; d < diagonals; ++d)
-        if (first[d] <= i && i < last[d]) total += values[(long long)d * cells + i] * x[i + offsets[d]];
+        if (first[d] <= i && i < last[d]) {
+            const int j = i + offsets[d];
+            total += values[(long long)d * cells + j] * x[j];
+        }
     return total;
 }
 
@@ -35,12 +38,15 @@ KERNEL banded_product(int cells, int diagonals, const int* offsets, const int* f
     out[i] = row_times(i, cells, diagonals, offsets, first, last, values, x);
 }
 
-// out = 2 A now - before
-KERNEL chebyshev_step(int cells, int diagonals, const int* offsets, const int* first, const int* last,
-                      const double* values, const double* now, const double* before, double* out)
+// out = scale (A + shift - losses) now - back before: one term of a recurrence; `before` is read where back is not 0
+KERNEL recurrence(int cells, int diagonals, const int* offsets, const int* first, const int* last,
+                  const double* values, double shift, double scale, double back, const double* losses,
+                  const double* now, const double* before, double* out)
 {
     NUMBER_OF_THREAD(cells)
-    out[i] = 2.0 * row_times(i, cells, diagonals, offsets, first, last, values, now) - before[i];
+    const double total = row_times(i, cells, diagonals, offsets, first, last, values, now);
+    const double next = scale * (total + (shift - losses[i]) * now[i]);
+    out[i] = back == 0.0 ? next : next - back * before[i];
 }
 
 // ---- sums of several arrays; only the first `count` are read ----

@@ -90,7 +90,7 @@ class Diagonals:
     """A square matrix of a few diagonals on a device.
 
     offsets: int32, increasing, shape (diagonals,);   first, last: int32, the rows from and below which each has entries
-    values:  shape (diagonals, cells), values[d, i] = A[i, i + offsets[d]]
+    values:  shape (diagonals, cells), values[d, j] = A[j - offsets[d], j], as in SciPy's DIA format
     """
 
     kernels: Kernels
@@ -99,17 +99,21 @@ class Diagonals:
     last: Array
     values: Array
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(cells, cells)."""
-        return (self.values.shape[1], self.values.shape[1])
-
     def __matmul__(self, x: Array) -> Array:
-        return self.kernels.by_rows("banded_product", self, x)
+        return self._by_rows("banded_product", (), x)
 
-    def chebyshev_step(self, now: Array, before: Array) -> Array:
-        """2 A now - before."""
-        return self.kernels.by_rows("chebyshev_step", self, now, before)
+    def recurrence(
+        self, shift: float, scale: float, back: float, losses: Array, now: Array, before: Array | None = None
+    ) -> Array:
+        """scale (A + shift - losses) now - back before."""
+        return self._by_rows("recurrence", (shift, scale, back), losses, now, now if before is None else before)
+
+    def _by_rows(self, kernel: str, numbers: tuple[float, ...], *vectors: Array) -> Array:
+        """A kernel that goes through the rows."""
+        cells = self.values.shape[1]
+        given = (self.offsets.size, self.offsets, self.first, self.last, self.values, *numbers)
+        flat = [self.kernels.flat(vector) for vector in vectors]
+        return self.kernels.call(kernel, cells, *given, *flat, sizes=[cells] * len(flat))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,31 +168,22 @@ class Kernels:
         if threads:
             self.launch(kernel, threads, tuple(arguments(kernel, (threads, *given))))
 
-    def diagonals(self, matrix: Any, most: int) -> Diagonals | None:
-        """A CSR matrix of the host by diagonals, or None where it has more than `most` of them."""
-        rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
-        gaps = matrix.indices - rows
-        offsets, which = np.unique(gaps, return_inverse=True)
-        if offsets.size > most:
-            return None
-        values = np.zeros((offsets.size, matrix.shape[0]))
-        values[which, rows] = matrix.data
-        ends = [(rows[which == d].min(), rows[which == d].max() + 1) for d in range(offsets.size)]
-        first, last = np.array(ends, dtype=np.int32).reshape(-1, 2).T
-        send = self.library.to_device
-        table = (offsets.astype(np.int32), np.ascontiguousarray(first), np.ascontiguousarray(last), values)
-        return Diagonals(self, *map(send, table))
-
-    def by_rows(self, kernel: str, matrix: Diagonals, *vectors: Array) -> Array:
-        """A kernel that goes through the rows of a matrix."""
-        cells = matrix.values.shape[1]
-        given = (matrix.offsets.size, matrix.offsets, matrix.first, matrix.last, matrix.values)
-        flat = [self._flat(vector) for vector in vectors]
-        return self.call(kernel, cells, *given, *flat, sizes=[cells] * len(flat))
+    def diagonals(self, matrix: Any) -> Diagonals:
+        """A square DIA matrix of the host, its offsets sorted."""
+        cells = matrix.shape[0]
+        order = np.argsort(matrix.offsets)
+        offsets, values = matrix.offsets[order].astype(np.int32), np.ascontiguousarray(matrix.data[order][:, :cells])
+        first, last = np.zeros((2, offsets.size), dtype=np.int32)
+        for d, offset in enumerate(offsets):
+            # Rows that the offset does not lead out of, less those without entries at either end.
+            columns = np.flatnonzero(values[d, max(offset, 0) : min(cells, cells + offset)])
+            if columns.size:
+                first[d], last[d] = columns[[0, -1]] + max(-offset, 0) + np.array([0, 1])
+        return Diagonals(self, *map(self.library.to_device, (offsets, first, last, values)))
 
     def gather(self, total: Array, weights: Array, vectors: Sequence[Array]) -> None:
         """total[j] += sum_k weights[j, k] vector_k in place, for at most BATCH vectors; total: contiguous."""
-        flat = [self._flat(vector) for vector in vectors]
+        flat = [self.flat(vector) for vector in vectors]
         padded = [*flat, *flat[:1] * (BATCH - len(flat))]
         sums, cells = total.shape
         sizes = [sums * len(vectors), *[cells] * BATCH, sums * cells]
@@ -199,7 +194,7 @@ class Kernels:
         kept = [(w, s) for k, (w, s) in enumerate(zip(weights, slopes, strict=True)) if w or not k]
         spare = TERMS - len(kept)
         factors, arrays = [w for w, _ in kept] + [0.0] * spare, [s for _, s in kept] + [kept[0][1]] * spare
-        flat = [self._flat(array) for array in arrays]
+        flat = [self.flat(array) for array in arrays]
         size = slopes[0].size
         return self.call("combination", size, len(kept), *factors, *flat, sizes=[size] * TERMS).reshape(slopes[0].shape)
 
@@ -218,21 +213,21 @@ class Kernels:
         whose exponents count as infinite above `largest`."""
         return self._pointwise("integrand", density, target, log_target, numbers=(p, moderate, largest))
 
-    def _flat(self, array: Array) -> Array:
+    def flat(self, array: Array) -> Array:
         """The entries in C order, without a copy where they stand so."""
         return self.library.xp.ascontiguousarray(array).reshape(-1)
 
     def _pointwise(self, kernel: str, first: Array, *others: Array, numbers: tuple[float, ...] = ()) -> Array:
         """A function of arrays of one shape, entry by entry."""
-        flat = [self._flat(array) for array in (first, *others)]
+        flat = [self.flat(array) for array in (first, *others)]
         return self.call(kernel, first.size, *numbers, *flat, sizes=[first.size] * len(flat)).reshape(first.shape)
 
     def divergence(self, grid: Grid, flux: Array) -> Array:
         """Net outflow per volume, shape (cells,), of fluxes of shape (faces,)."""
-        given = (*grid.cells, *grid.periodic, grid.widths, self._flat(flux))
+        given = (*grid.cells, *grid.periodic, grid.widths, self.flat(flux))
         return self.call("flux_divergence", grid.size, *given, sizes=[grid.faces])
 
     def diffusion(self, grid: Grid, mobility: Array, f: Array) -> Array:
         """div (m grad f), shape (cells,), for m of shape (faces,) and f of shape (cells,)."""
-        given = (*grid.cells, *grid.periodic, grid.widths, self._flat(mobility), self._flat(f))
+        given = (*grid.cells, *grid.periodic, grid.widths, self.flat(mobility), self.flat(f))
         return self.call("diffusion", grid.size, *given, sizes=[grid.faces, grid.size])

@@ -19,8 +19,7 @@ import scipy.sparse
 from mudot.meshes import threads
 from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.solvers import compiled
-from mudot.solvers.compiled.cells import Diagonals
-from mudot.solvers.products import Rates
+from mudot.solvers.products import FusedStep, Rates
 
 BATCH = 8
 _SLICE = 1 << 14
@@ -122,8 +121,8 @@ class Stepped:
     def _next(self) -> Array:
         if not self._doubled or self._before is None:
             return self._step @ self.last
-        if isinstance(self._step, Diagonals):
-            return self._step.chebyshev_step(self.last, self._before)
+        if isinstance(self._step, FusedStep):
+            return self._step.doubled(self.last, self._before)
         term = self._step @ self.last
         term *= 2
         term -= self._before

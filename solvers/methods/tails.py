@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.averages import volumes
 from mudot.meshes.cartesian import Cartesian
 
 TAIL_ERROR = 1e-6
@@ -70,17 +71,16 @@ class Tails:
     @classmethod
     def of(cls, mesh: Cartesian, log_target: Array, flat: Array) -> Tails:
         """The tails of a flat density."""
-        library = library_of(flat)
-        xp, tiny = library.xp, np.finfo(float).tiny
+        xp, tiny = array_module(flat), np.finfo(float).tiny
         logs = log_target.reshape(-1) - log_target.max()
-        volumes = library.to_device(mesh.volumes.reshape(-1))
-        scale, pi = (logs - xp.log(volumes)) / 2, xp.exp(logs)
-        mass, mass_of_pi = float((volumes * flat).sum()), float((volumes * pi).sum())
+        sizes = volumes(mesh, flat).reshape(-1)
+        scale, pi = (logs - xp.log(sizes)) / 2, xp.exp(logs)
+        mass, mass_of_pi = float((sizes * flat).sum()), float((sizes * pi).sum())
         rest = pi * (mass / mass_of_pi)
         norm = _log_norm(flat - rest, scale)
         ratios = xp.log(xp.maximum(flat, tiny)) - logs
         least = float(ratios.min()) if bool((flat > tiny).all()) else -math.inf
-        widest = math.sqrt(mass_of_pi) + _FLOOR * float((volumes * xp.exp(scale)).sum())
+        widest = math.sqrt(mass_of_pi) + _FLOOR * float((sizes * xp.exp(scale)).sum())
         error = _ROUND_OFF * math.exp(min(norm, _LARGEST)) * widest / mass
         return cls(rest, flat - rest, error, logs, scale, norm, (least, float(ratios.max())))
 

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.compiled.cells import Diagonals, Grid, Kernels, arguments, parameters
+from mudot.solvers.compiled.cells import Grid, Kernels, arguments, parameters
 from mudot.solvers.energies.divergences import _LARGEST_EXPONENT, _MODERATE, integrand, log_ratio
-from mudot.solvers.fluxes import generator, scharfetter_gummel
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.methods.dormand_prince import ERROR, STAGES, combined, interpolation
+from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.operators import stencil_of
+from mudot.solvers.products import FusedStep, Rates
 from tests import host_kernels
 
 EXAMPLES = settings(max_examples=30, deadline=None)
@@ -44,37 +45,50 @@ def meshes(draw: st.DrawFn) -> Cartesian:
     return Cartesian.graded([np.cumsum(0.1 + rng.random(n + 1)) for n in shape], boundary)
 
 
-def step_matrix(mesh: Cartesian, rng: np.random.Generator) -> Any:
-    """P = I + A/Lambda of a random potential, CSR."""
-    matrix = generator(mesh, scharfetter_gummel(mesh, rng.normal(size=mesh.shape)))
-    return (scipy.sparse.eye_array(mesh.size) + matrix / float(-matrix.diagonal().min())).tocsr()
-
-
-def by_diagonals(mesh: Cartesian, rng: np.random.Generator, how: Kernels) -> tuple[Any, Diagonals]:
-    """The step matrix of a random potential in CSR and by diagonals."""
-    step = step_matrix(mesh, rng)
-    table = how.diagonals(step, 99)
-    assert table is not None
-    return step, table
+def of_random_potential(mesh: Cartesian, rng: np.random.Generator) -> Rates:
+    """The rates of a Fokker-Planck equation, on the host."""
+    return FokkerPlanck(mesh, rng.normal(size=mesh.shape)).rates
 
 
 @EXAMPLES
-@given(meshes().filter(lambda mesh: mesh.size > 1), seeds, launches)
-def test_products_have_the_bits_of_csr_products(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+@given(meshes(), seeds, launches)
+def test_products_have_the_bits_of_dia_products(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
     rng = np.random.default_rng(seed)
-    step, table = by_diagonals(mesh, rng, kernels(*how))
-    now, before = rng.normal(size=(2, mesh.size)) * 10.0 ** rng.integers(-200, 200, size=(2, mesh.size))
-    assert np.array_equal(table @ now, step @ now)
-    after = step @ now
-    after *= 2
-    after -= before
-    assert np.array_equal(table.chebyshev_step(now, before), after)
+    rates, run = of_random_potential(mesh, rng), kernels(*how)
+    table, (now, before) = run.diagonals(rates.exchange), sizes_apart(rng, mesh.size)
+    assert np.array_equal(table @ now, rates.exchange @ now)
+    for scale, back in ((0.3, 0.0), (2 / 7, 1.0)):
+        expected = scale * (rates.exchange @ now + (1.7 - rates.losses) * now)
+        if back:
+            expected = expected - back * before
+        assert np.array_equal(table.recurrence(1.7, scale, back, rates.losses, now, before), expected)
 
 
-def test_diagonals_are_counted_before_they_are_taken() -> None:
-    mesh = Cartesian((6, 5), (0, 0), (1, 1), "periodic")
-    step = step_matrix(mesh, np.random.default_rng(0))
-    assert kernels().diagonals(step, 9) is not None and kernels().diagonals(step, 8) is None
+@EXAMPLES
+@given(meshes(), seeds)
+def test_fused_steps_are_those_of_the_host(mesh: Cartesian, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rates, rate = of_random_potential(mesh, rng), 1.0
+    rate = max(rates.exit_rate, 1.0)
+    fused = FusedStep(kernels().diagonals(rates.exchange), rates.losses, rate)
+    now, before = rng.random((2, mesh.size))
+    np.testing.assert_allclose(fused @ now, rates.step(rate) @ now, rtol=1e-15)
+    np.testing.assert_allclose(fused.doubled(now, before), 2 * (rates.step(rate) @ now) - before, atol=1e-14)
+
+
+def sizes_apart(rng: np.random.Generator, cells: int) -> np.ndarray:
+    """Two vectors whose entries differ by hundreds of orders of magnitude."""
+    return np.asarray(rng.normal(size=(2, cells)) * 10.0 ** rng.integers(-200, 200, size=(2, cells)))
+
+
+@EXAMPLES
+@given(st.integers(1, 9), st.lists(st.integers(-9, 9), min_size=1, max_size=5, unique=True), seeds)
+def test_any_few_diagonals_will_do(cells: int, offsets: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = rng.normal(size=(len(offsets), cells)) * (rng.random((len(offsets), cells)) < 0.5)
+    matrix = scipy.sparse.dia_array((data, offsets), shape=(cells, cells))
+    x = rng.normal(size=cells)
+    np.testing.assert_allclose(kernels().diagonals(matrix) @ x, matrix.toarray() @ x, rtol=1e-14, atol=1e-15)
 
 
 @EXAMPLES
@@ -226,6 +240,6 @@ def test_guards_tell_of_reads_and_writes_outside() -> None:
 
 def test_every_kernel_is_tested_here() -> None:
     assert set(parameters()) == {
-        *("banded_product", "chebyshev_step", "gather", "combination"),
+        *("banded_product", "recurrence", "gather", "combination"),
         *("logarithmic_mean", "log_ratio", "integrand", "flux_divergence", "diffusion"),
     }
