@@ -30,6 +30,7 @@ LAYERS = [
         "solvers.frames",
         "solvers.mobilities",
         "solvers.structured",
+        "solvers.weighted_poisson",
         "solvers.stolarsky",
     ),
     ("solvers.interactions",),

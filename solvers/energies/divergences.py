@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from mudot.solvers.quotients import (
 NAMED: dict[str, float] = {"kl": 1.0, "reverse-kl": 0.0, "chi2": 2.0, "hellinger": 0.5}
 """The powers that have a name: KL(mu|pi), KL(pi|mu), half of chi^2(mu|pi), 2 int (sqrt mu - sqrt pi)^2."""
 
+_E = TypeVar("_E")
 _MODERATE = 300.0
 _LARGEST_EXPONENT = 709.0
 _SMALL = 1e-140
@@ -73,7 +75,7 @@ class PowerDivergence:
 
     def on(self, library: ArrayLibrary) -> PowerDivergence:
         """The same energy with its data on another device."""
-        return replace(self, target=moved(self.target, library), log_target=moved(self.log_target, library))
+        return retargeted(self, library)
 
     def log_ratio(self, density: Array) -> Array:
         """log s = log(mu/pi), shape `mesh.shape`; -inf in cells of zero density."""
@@ -219,6 +221,18 @@ def _exp(exponent: Array) -> Array:
     """exp with inf beyond the range instead of an overflow."""
     xp = array_module(exponent)
     return xp.where(exponent > _LARGEST_EXPONENT, np.inf, xp.exp(xp.minimum(exponent, _LARGEST_EXPONENT)))
+
+
+def finite_logs(target: Array, log_target: Array | None) -> Array:
+    """log pi for energies of a target, checked as `PowerDivergence` does."""
+    return PowerDivergence(1.0, target, log_target).log_target
+
+
+def retargeted(energy: _E, library: ArrayLibrary, **others: Any) -> _E:
+    """A copy of an energy with `target` and `log_target` on another device and other fields as given."""
+    old: Any = energy
+    new = replace(old, target=moved(old.target, library), log_target=moved(old.log_target, library), **others)
+    return cast(_E, new)
 
 
 def KullbackLeibler(target: Array, log_target: Array | None = None) -> PowerDivergence:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, moved
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.energies.divergences import PowerDivergence, integrand, log_ratio
+from mudot.solvers.energies.divergences import PowerDivergence, finite_logs, integrand, log_ratio, retargeted
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class JensenShannon:
     log_target: Array = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "log_target", PowerDivergence(1.0, self.target, self.log_target).log_target)
+        object.__setattr__(self, "log_target", finite_logs(self.target, self.log_target))
 
     def __str__(self) -> str:
         return self.name
@@ -42,7 +42,7 @@ class JensenShannon:
 
     def on(self, library: ArrayLibrary) -> JensenShannon:
         """The same energy with its data on another device."""
-        return replace(self, target=moved(self.target, library), log_target=moved(self.log_target, library))
+        return retargeted(self, library)
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """JS(mu, pi): two relative entropies to the mean, each without cancellation."""
@@ -105,7 +105,7 @@ class Renyi:
 
     def on(self, library: ArrayLibrary) -> Renyi:
         """The same energy with its data on another device."""
-        return replace(self, target=moved(self.target, library), log_target=moved(self.log_target, library))
+        return retargeted(self, library)
 
     def _log_moment(self, mesh: Cartesian, density: Array) -> float:
         """log int s^a dpi, without cancellation near pi."""

@@ -10,19 +10,20 @@ decays at rate 1, and d/dt KL(mu | pi) = -chi^2(mu | pi).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved
-from mudot.meshes.averages import integrate, volumes
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
+from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.energies.divergences import PowerDivergence
+from mudot.solvers.energies.divergences import finite_logs, retargeted
 from mudot.solvers.fluxes import scharfetter_gummel
-from mudot.solvers.linear import NotConverged, conjugate_gradients
-from mudot.solvers.operators import across, diffusion, stencil_of
+from mudot.solvers.linear import NotConverged
+from mudot.solvers.operators import across, stencil_of
+from mudot.solvers.weighted_poisson import weighted_poisson
 
 _SAME = 1e-2
 _FACTORED = 200_000
@@ -42,7 +43,7 @@ class InverseSobolev:
     _solvers: dict[tuple[Cartesian, str], Callable[[Array], Array]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "log_target", PowerDivergence(1.0, self.target, self.log_target).log_target)
+        object.__setattr__(self, "log_target", finite_logs(self.target, self.log_target))
 
     def __str__(self) -> str:
         return self.name
@@ -54,8 +55,7 @@ class InverseSobolev:
 
     def on(self, library: ArrayLibrary) -> InverseSobolev:
         """The same energy with its data on another device."""
-        target, log_target = moved(self.target, library), moved(self.log_target, library)
-        return replace(self, target=target, log_target=log_target, _solvers={})
+        return retargeted(self, library, _solvers={})
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """1/2 <mu - pi, psi>."""
@@ -84,12 +84,7 @@ class InverseSobolev:
             return lambda gap: _summed(mesh, mobility, gap)
         if mesh.dimension <= 2 and mesh.size <= _FACTORED and isinstance(density, np.ndarray):
             return _factored(mesh, mobility, self.target)
-        diagonal = self.target * stencil_of(mesh, density).stiffness
-
-        def apply(psi: Array) -> Array:
-            return -diffusion(mesh, mobility, psi)
-
-        return lambda gap: conjugate_gradients(apply, gap, volumes(mesh, gap), diagonal, tolerance=1e-12).solution
+        return weighted_poisson(mesh, self.log_target)
 
 
 def _summed(mesh: Cartesian, mobility: Array, gap: Array) -> Array:

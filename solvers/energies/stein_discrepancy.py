@@ -9,16 +9,16 @@ KSD^2/2 is R* of `Stein` at log(mu/pi) to the last digit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
 from mudot.meshes.averages import volumes
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.energies.divergences import PowerDivergence
+from mudot.solvers.energies.divergences import finite_logs, retargeted
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
@@ -37,7 +37,7 @@ class KernelSteinDiscrepancy:
     _flux: dict[tuple[Cartesian, str], tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "log_target", PowerDivergence(1.0, self.target, self.log_target).log_target)
+        object.__setattr__(self, "log_target", finite_logs(self.target, self.log_target))
 
     def __str__(self) -> str:
         return f"ksd ({self.kernel.name})"
@@ -49,8 +49,7 @@ class KernelSteinDiscrepancy:
 
     def on(self, library: ArrayLibrary) -> KernelSteinDiscrepancy:
         """The same energy with its data on another device."""
-        target, log_target = moved(self.target, library), moved(self.log_target, library)
-        return replace(self, target=target, log_target=log_target, _flux={})
+        return retargeted(self, library, _flux={})
 
     def value(self, mesh: Cartesian, density: Array) -> float:
         """KSD^2/2."""
