@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -176,25 +177,26 @@ class FokkerPlanck:
         """The exponential of one axis; the latest ones are kept, within a bounded number of bytes."""
         key = (duration, axis)
         if key not in self._factors:
-            line, log_line = self._lines[axis]
-            matrix = generator(line, scharfetter_gummel(line, log_line)) * self.transport
-            self._factors[key] = library_of(self.log_target).to_device(
-                tensor.exponential(matrix, line.widths[0], duration)
-            )
+            self._factors[key] = tensor.exponential(*self._lines[axis], duration)
             while sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES and len(self._factors) > 3:
                 self._factors.popitem(last=False)
         return self._factors[key]
 
     @cached_property
-    def _lines(self) -> list[tuple[Cartesian, np.ndarray]]:
-        """The mesh and log pi of one line along every axis (through the mode of pi), on the host."""
-        host = library_of(self.log_target).to_host(self.log_target)
+    def _lines(self) -> list[tuple[Any, Array]]:
+        """The generator of one line along every axis (through the mode of pi), and its cell widths: sparse on the host,
+        dense on a device, where factors are then made."""
+        library, host = library_of(self.log_target), to_host(self.log_target)
         mode = np.unravel_index(int(np.argmax(host)), host.shape)
         lines = []
         for axis in range(self.mesh.dimension):
             index = tuple(slice(None) if a == axis else int(m) for a, m in enumerate(mode))
             line = Cartesian.graded([self.mesh.edges[axis]], self.mesh.boundary[axis])
-            lines.append((line, np.ascontiguousarray(host[index])))
+            matrix = generator(line, scharfetter_gummel(line, np.ascontiguousarray(host[index]))) * self.transport
+            if library.xp is np:
+                lines.append((matrix, line.widths[0]))
+            else:
+                lines.append((library.to_device(matrix.toarray()), library.to_device(line.widths[0])))
         return lines
 
 

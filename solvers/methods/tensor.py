@@ -24,20 +24,19 @@ def squarings(rate_time: float) -> int:
     return max(0, math.ceil(math.log2(max(rate_time, 1.0)))) + 2
 
 
-def exponential(generator: Any, widths: np.ndarray, duration: float) -> np.ndarray:
+def exponential(generator: Any, widths: Array, duration: float) -> Array:
     """exp(duration A) of one line, dense (n, n): nonnegative, with relative accuracy in every entry above 1e-290.
 
-    generator: sparse (n, n), off-diagonal entries nonnegative; widths: cell widths, with widths @ generator = 0
+    generator: (n, n), off-diagonal entries nonnegative: sparse on the host, a dense array on a device
+    widths:    cell widths, with widths @ generator = 0
     """
-    n = widths.size
-    exit_rate = float(-generator.diagonal().min()) if n > 1 else 0.0
-    if exit_rate == 0:
-        return np.eye(n)
+    xp, n = array_module(widths), widths.shape[0]
+    exit_rate = float(-generator.min())  # the least entries stand on the diagonal
+    if exit_rate <= 0:
+        return xp.eye(n)
     count = squarings(exit_rate * duration)
     share = exit_rate * duration / 2**count
-    step = (scipy.sparse.eye_array(n) + generator / exit_rate).tocsr()
-    step.data = np.maximum(step.data, 0)
-    result = _series(step, share, n / 2**count)
+    result = _series(_step(generator, exit_rate), xp.eye(n), share, n / 2**count)
     for _ in range(count):
         result = result @ result
         # Subnormal entries would slow every later product a hundredfold.
@@ -46,10 +45,20 @@ def exponential(generator: Any, widths: np.ndarray, duration: float) -> np.ndarr
     return result
 
 
-def _series(step: Any, share: float, reach: float) -> np.ndarray:
-    """sum_k e^-share share^k / k! step^k with enough terms to reach every entry after the squarings."""
+def _step(generator: Any, exit_rate: float) -> Any:
+    """I + A/Lambda without the round-off below zero, sparse or dense as A is."""
+    dense = not scipy.sparse.issparse(generator)
+    if dense:
+        xp = array_module(generator)
+        return xp.maximum(xp.eye(generator.shape[0]) + generator / exit_rate, 0.0)
+    step = (scipy.sparse.eye_array(generator.shape[0]) + generator / exit_rate).tocsr()
+    step.data = np.maximum(step.data, 0)
+    return step
+
+
+def _series(step: Any, power: Array, share: float, reach: float) -> Array:
+    """sum_k e^-share share^k / k! step^k with enough terms to reach every entry after the squarings; `power` is I."""
     weight = math.exp(-share)
-    power = np.eye(step.shape[0])
     total = weight * power
     for k in range(1, math.ceil(reach) + 40):
         power = step @ power
