@@ -20,7 +20,6 @@ from mudot.solvers.geometries import Geometry
 from mudot.solvers.geometries.dress import with_flux, with_mobility, with_origin
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.choice import Integrator, discrete_gradient, method_for
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
@@ -82,9 +81,7 @@ class GradientFlow:
         return with_mobility(self.geometry, Bounded(None if logs is None else scharfetter_gummel(self.mesh, logs)))
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
-        """The same flow with its data on another device. Raises MudotError for a method of the host alone."""
-        if isinstance(self.method, BalancedSteps) and library.name != "numpy":
-            raise MudotError(f"discrete gradients factor their Jacobians on the cpu, not on {library.device}")
+        """The same flow with its data on another device."""
         return replace(self, energy=self.energy.on(library), geometry=self.geometry.on(library))
 
     def rate(self, density: Array) -> Array:

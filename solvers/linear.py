@@ -72,3 +72,50 @@ def conjugate_gradients(
     raise NotConverged(
         f"conjugate gradients: residual {reached:.1e} after {iteration} iterations, needed {tolerance:.1e}"
     )
+
+
+def stabilised_biconjugate_gradients(
+    apply: Callable[[Array], Array],
+    precondition: Callable[[Array], Array],
+    right: Array,
+    tolerance: float = 1e-8,
+    limit: int = 500,
+) -> LinearSolution:
+    """Solve apply(x) = right for an operator that need not be symmetric (van der Vorst 1992), preconditioned from the
+    right, to a residual of `tolerance` in the Euclidean norm. Raises NotConverged after `limit` iterations of two
+    products each, or where the method breaks down."""
+    xp = array_module(right)
+    x, residual = xp.zeros_like(right), right
+    scale = float(xp.sqrt((right * right).sum()))
+    if scale == 0:
+        return LinearSolution(x, 0.0, 0)
+    shadow, direction, image = right, xp.zeros_like(right), xp.zeros_like(right)
+    rho = alpha = omega = 1.0
+    reached = 1.0
+    for iteration in range(1, limit + 1):
+        new = float((shadow * residual).sum())
+        if not abs(new) > _VACUUM or not abs(omega) > _VACUUM:
+            break
+        direction = residual + new / rho * alpha / omega * (direction - omega * image)
+        rho, smooth = new, precondition(direction)
+        image = apply(smooth)
+        along = float((shadow * image).sum())
+        if not abs(along) > _VACUUM:
+            break
+        alpha = rho / along
+        x = x + alpha * smooth
+        residual = residual - alpha * image
+        smooth = precondition(residual)
+        turned = apply(smooth)
+        square = float((turned * turned).sum())
+        omega = float((turned * residual).sum()) / square if square > 0 else 0.0
+        x = x + omega * smooth
+        residual = residual - omega * turned
+        reached = float(xp.sqrt((residual * residual).sum())) / scale
+        if reached <= tolerance:
+            return LinearSolution(x, reached, iteration)
+        if not reached < 1e100:
+            break
+    raise NotConverged(
+        f"biconjugate gradients: residual {reached:.1e} after {iteration} iterations, needed {tolerance:.1e}"
+    )

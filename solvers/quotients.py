@@ -33,7 +33,7 @@ def power_quotient_slope(m: float, l: Array) -> Array:
     near = xp.abs(l) < _NEAR
     safe = xp.where(near, 1.0, l)
     e, em = xp.expm1(safe), xp.expm1(m * safe)
-    far = (m * (em + 1) - (e + 1) * em / e) / e
+    far = (m * (em + 1) - (1 + 1 / e) * em) / e
     # m (m - 1)/2 + l m (m - 1)(2 m - 1)/6
     return xp.where(near, m * (m - 1) / 2 * (1 + l * (2 * m - 1) / 3), far)
 

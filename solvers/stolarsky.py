@@ -81,6 +81,10 @@ class Stolarsky:
     m: float
     flux: TwoPointFlux | None = None
 
+    def at(self, mesh: Cartesian, before: Array) -> Stolarsky:
+        """Itself: it is the same for every step."""
+        return self
+
     def __call__(self, mesh: Cartesian, density: Array, drop: Array) -> Array:
         """The mobility, shape (faces,), for positive cell averages of the mesh's shape and the drop of the potential
         from left to right of every face, shape (faces,)."""

@@ -20,6 +20,7 @@ LAYERS = [
         "solvers.operators",
         "solvers.products",
         "solvers.linear",
+        "solvers.stencils",
         "solvers.kernels",
         "solvers.messages",
     ),

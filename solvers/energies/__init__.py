@@ -14,7 +14,7 @@ from mudot.solvers.energies.information import JensenShannon, Renyi
 from mudot.solvers.energies.inverse_sobolev import InverseSobolev
 from mudot.solvers.energies.network import ShallowNetwork
 from mudot.solvers.energies.neurons import Neurons
-from mudot.solvers.energies.protocol import ChainRule, Energy, Pointwise
+from mudot.solvers.energies.protocol import ChainRule, Energy, NonLocal, Pointwise
 from mudot.solvers.energies.regularized import DeRegularizedMMD, Kale, Moreau
 from mudot.solvers.energies.stein_discrepancy import KernelSteinDiscrepancy
 
@@ -33,6 +33,7 @@ __all__ = [
     "MaximumMeanDiscrepancy",
     "Moreau",
     "Neurons",
+    "NonLocal",
     "Pointwise",
     "PowerDivergence",
     "Renyi",

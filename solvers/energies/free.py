@@ -96,6 +96,15 @@ class FreeEnergy:
             return self.diffusion * entropy_quotient_slope(l)
         return self.diffusion * before ** (m - 1) * power_quotient_slope(m, l) / (m - 1)
 
+    @property
+    def acts_at_a_distance(self) -> bool:
+        """With an interaction."""
+        return self.interaction is not None
+
+    def distant_slope(self, mesh: Cartesian, change: Array) -> Array:
+        """W * change/2."""
+        return 0 * change if self.interaction is None else self.interaction.potential(mesh, change) / 2
+
     def mobility(self, mesh: Cartesian, density: Array) -> Array:
         """The density on the faces, shape (faces,): the second-order upwind one."""
         left, right = across(mesh, self.first_variation(mesh, density))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from mudot.meshes.arrays import Array, ArrayLibrary, moved
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, moved
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -23,6 +23,7 @@ from mudot.solvers.energies.neurons import Neurons
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.means import bernoulli
 from mudot.solvers.operators import across
+from mudot.solvers.quotients import entropy_quotient_slope
 from mudot.solvers.reconstruction import one_sided, upwind
 
 
@@ -120,6 +121,24 @@ class ShallowNetwork:
             growth = self.prior.log_ratio(after) - logs
             xi = xi + self.entropy * (logs + (bernoulli(growth)[1] - 1))
         return xi
+
+    def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
+        """That of the entropy: what data say acts at a distance."""
+        return self.entropy * entropy_quotient_slope(array_module(before).log(after / before))
+
+    @property
+    def exponent(self) -> float:
+        """One: the entropy is that of linear diffusion."""
+        return 1.0
+
+    @property
+    def acts_at_a_distance(self) -> bool:
+        """Neurons answer to the same data."""
+        return True
+
+    def distant_slope(self, mesh: Cartesian, change: Array) -> Array:
+        """mean_i f_change(x_i) phi(.; x_i) / 2."""
+        return self.neurons.combined(mesh, self.predictions(mesh, change) / (2 * self.labels.shape[0]))
 
     def mobility(self, mesh: Cartesian, density: Array) -> Array:
         """The density on the faces, shape (faces,): with entropy that of the Scharfetter-Gummel flux for the momentary

@@ -41,6 +41,18 @@ class ChainRule(Energy, Protocol):
 
 
 @runtime_checkable
+class NonLocal(ChainRule, Protocol):
+    """One whose mean variation may depend on the density far away."""
+
+    @property
+    def acts_at_a_distance(self) -> bool:
+        """Whether it does."""
+
+    def distant_slope(self, mesh: Cartesian, change: Array) -> Array:
+        """What a change of b makes of xi_bar in all cells, besides `mean_slope`; linear."""
+
+
+@runtime_checkable
 class Pointwise(Energy, Protocol):
     """An energy int f(x, mu(x)) dx: its second variation is a number per cell."""
 

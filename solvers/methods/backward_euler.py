@@ -22,9 +22,8 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
 from mudot.solvers.fluxes import generator
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.protocol import Advance, Progress, by_steps
 from mudot.solvers.methods.semidiscrete import Semidiscrete
-from mudot.solvers.methods.strong_stability import Progress
 
 _TOLERANCE = 1e-13
 _LIMIT = 400

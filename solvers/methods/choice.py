@@ -35,6 +35,7 @@ from mudot.solvers.geometries import (
 from mudot.solvers.messages import listed
 from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
+from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
@@ -171,7 +172,7 @@ def _discrete_gradient(mesh: Cartesian, energy: PowerDivergence | FreeEnergy, pa
     spherical = any(p.spherical for p in reactions)
     names = tuple(name for p in parts for name in p.geometry.parts)
     mobility = Stolarsky(energy.exponent, _fitted(mesh, energy))
-    return BalancedSteps(mesh, energy, mobility, transport, weight, spherical, names)
+    return BalancedSteps(DiscreteGradient(mesh, energy, mobility, transport, weight, spherical), names)
 
 
 def _fitted(mesh: Cartesian, energy: PowerDivergence | FreeEnergy) -> TwoPointFlux | None:

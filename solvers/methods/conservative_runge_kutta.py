@@ -23,11 +23,11 @@ from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.dormand_prince import ERROR, STAGES, after_rejection, after_success, combined
+from mudot.solvers.methods.filling import filled
 from mudot.solvers.methods.protocol import Advance, by_steps
 
 _ROUND_OFF = 1e-14
 _SHORTEST = 1e-13
-_BACKGROUND = 1e-12
 _LEAST = 1e-290
 """Cells that are drained stay above this: zeros are the start's alone, and every run fills them once."""
 
@@ -94,15 +94,6 @@ class ConservativeRungeKutta:
         error = tau * integrate(self.mesh, xp.abs(combined(ERROR, rates))) / mass
         change = tau * integrate(self.mesh, xp.abs(first)) / mass
         return new, rates[-1], max(error / (rtol * min(1.0, change) + _ROUND_OFF), 1e-10)
-
-
-def filled(mesh: Cartesian, density: Array) -> Array:
-    """The density with zeros lifted to 1e-12 of its largest value, at the same mass."""
-    if float(density.min()) > 0:
-        return density
-    xp = array_module(density)
-    lifted = xp.where(density > 0, density, _BACKGROUND * density.max())
-    return lifted * (integrate(mesh, density) / integrate(mesh, lifted))
 
 
 def _too_short(tau: float, negative: bool) -> str:

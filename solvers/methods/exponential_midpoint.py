@@ -22,9 +22,8 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
 from mudot.solvers.fluxes import generator
 from mudot.solvers.methods import uniformization
-from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.protocol import Advance, Progress, by_steps
 from mudot.solvers.methods.semidiscrete import Semidiscrete
-from mudot.solvers.methods.strong_stability import Progress
 from mudot.solvers.products import Rates
 
 _SAFETY, _SHRINK, _GROW = 0.8, 0.2, 3.0

@@ -24,7 +24,7 @@ from mudot.solvers.geometries.dekernelized import InverseOnsager
 from mudot.solvers.geometries.spherical import SphericalOnsager
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.linear import NotConverged, conjugate_gradients
-from mudot.solvers.methods.conservative_runge_kutta import filled
+from mudot.solvers.methods.filling import filled
 from mudot.solvers.methods.protocol import Advance, by_steps
 
 DIAGONAL = 1 / 4

@@ -32,6 +32,21 @@ class Booked:
     slope: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Where a march of steps stands.
+
+    time:       since its start;   steps, rejected: counted;   dissipated: what the exact balances say that F has lost
+    unrelaxed:  sum of |F(new) - F(old) + dissipated| over the steps whose balance is not exact by construction
+    """
+
+    time: float = 0.0
+    steps: int = 0
+    rejected: int = 0
+    dissipated: float = 0.0
+    unrelaxed: float = 0.0
+
+
 class Method(Protocol):
     """Solves the semidiscrete flow mu' = rate(mu)."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.protocol import Advance, Progress, by_steps
 from mudot.solvers.methods.relaxation import relaxation_factor
 from mudot.solvers.methods.semidiscrete import Semidiscrete
 
@@ -23,21 +23,6 @@ _ROUND_OFF = 1e-14
 _LANDINGS = 6
 _RENEWED = 25
 """Steps between two estimates of the spectral radius."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a march stands.
-
-    time:       since its start;   steps, rejected: counted;   dissipated: what the exact balances say that F has lost
-    unrelaxed:  sum of |F(new) - F(old) + tau sum b D| over the steps that were not relaxed
-    """
-
-    time: float = 0.0
-    steps: int = 0
-    rejected: int = 0
-    dissipated: float = 0.0
-    unrelaxed: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,8 @@ from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.porous_medium import PorousMedium
-from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.protocol import Advance, Progress, by_steps
 from mudot.solvers.methods.semidiscrete import Explicit
-from mudot.solvers.methods.strong_stability import Progress
 
 _SAFETY, _SHRINK, _GROW = 0.8, 0.3, 2.0
 _SHORTEST = 1e-13

@@ -12,13 +12,15 @@ import numpy as np
 from mudot.meshes.averages import average, integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import FreeEnergy
+from mudot.solvers.geometries import Wasserstein
 from mudot.solvers.interactions import Interaction
 from mudot.solvers.methods.backward_euler import BackwardEuler
-from mudot.solvers.methods.discrete_gradient import DiscreteGradient
+from mudot.solvers.methods.choice import discrete_gradient
 from mudot.solvers.methods.exponential_midpoint import ExponentialMidpoint
 from mudot.solvers.methods.porous_medium import PorousMedium
+from mudot.solvers.methods.protocol import Progress
 from mudot.solvers.methods.semidiscrete import frozen_transport, upwind_transport
-from mudot.solvers.methods.strong_stability import Progress, StrongStability
+from mudot.solvers.methods.strong_stability import StrongStability
 from mudot.solvers.methods.super_time_stepping import SuperTimeStepping
 from mudot.validation import reference
 from mudot.validation.cases.runs import L1_ERROR, box, relative_l1
@@ -55,8 +57,8 @@ def _centred(exponent: float, name: str) -> March:
         if name == _SUPER:
             return SuperTimeStepping(equation).march(start, duration, 1e-3)
         if name == _GRADIENT:
-            # Vacuum is filled with 1e-13 of the peak: the least density is positive.
-            method = DiscreteGradient(mesh, FreeEnergy(1.0, exponent))
+            # Vacuum is filled with 1e-12 of the peak: the least density is positive.
+            method = discrete_gradient(mesh, FreeEnergy(1.0, exponent), Wasserstein())
             return method.march(start, duration, round(4 * duration / float(mesh.widths[0][0])))
         if name == _MAGNUS:
             return ExponentialMidpoint(system).march(start, duration, 1e-3)
@@ -180,7 +182,7 @@ def _steps(outcome: Outcome, n: int, quick: bool) -> list[Row]:
     explicit = StrongStability(frozen_transport(mesh, energy, PorousMedium(mesh, 2.0).frozen))
     marches: dict[str, Callable[[], tuple[np.ndarray, Progress]]] = {
         "relaxed SSP-RK3, centred": lambda: explicit.march(start, 1.5),
-        "discrete gradient": lambda: DiscreteGradient(mesh, energy).march(start, 1.5, 3 * n // 8),
+        "discrete gradient": lambda: discrete_gradient(mesh, energy, Wasserstein()).march(start, 1.5, 3 * n // 8),
     }
     for name, march in marches.items():
         begin = process_time()
@@ -209,7 +211,7 @@ def _cross(quick: bool) -> Outcome:
     for n in cells:
         mesh = Cartesian((n, n), (0.0, 0.0), (1.0, 1.0))
         energy = FreeEnergy(1.0, 2.0, average(mesh, well))
-        method, state = DiscreteGradient(mesh, energy), average(mesh, cross, 8)
+        method, state = discrete_gradient(mesh, energy, Wasserstein()), average(mesh, cross, 8)
         mass, energies, unbalanced, least = integrate(mesh, state), [energy.value(mesh, state)], 0.0, math.inf
         for duration, steps in ((0.02, 8), (0.08, 8), (0.4, 16), (2.0, 40)):
             state, progress = method.march(state, duration, steps)

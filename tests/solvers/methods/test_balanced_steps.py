@@ -18,8 +18,8 @@ from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
 from mudot.solvers.interactions import Interaction
-from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.balanced_steps import BalancedSteps
+from mudot.solvers.methods.discrete_gradient import DiscreteGradient
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.quotients import (
     entropy_quotient,
@@ -130,7 +130,8 @@ def test_mean_variation_is_an_exact_chain_rule(name: str, mesh: Cartesian) -> No
 def method(mesh: Cartesian, energy: Chain, reaction: float = 0.0, spherical: bool = False) -> BalancedSteps:
     flux = scharfetter_gummel(mesh, energy.log_target) if isinstance(energy, PowerDivergence) else None
     parts = ("wasserstein", "fisher-rao") if reaction else ("wasserstein",)
-    return BalancedSteps(mesh, energy, Stolarsky(energy.exponent, flux), 1.0, reaction, spherical, parts)
+    equation = DiscreteGradient(mesh, energy, Stolarsky(energy.exponent, flux), 1.0, reaction, spherical)
+    return BalancedSteps(equation, parts)
 
 
 def check_step(mesh: Cartesian, energy: Chain, start: np.ndarray, tau: float, reaction: float, spherical: bool) -> None:
@@ -141,8 +142,7 @@ def check_step(mesh: Cartesian, energy: Chain, start: np.ndarray, tau: float, re
     lost = sum(taken.rate) + sum(taken.slope)
     assert taken.density.min() > 0
     assert after <= before
-    # A residual of 1e-13 of the mass, times forces.
-    assert after - before + lost == pytest.approx(0, abs=1e-10 * (abs(before) + abs(after) + 1))
+    assert abs(after - before + lost) <= 1e-12 * (abs(before) + abs(after))
     if not reaction or spherical:
         assert integrate(mesh, taken.density) == pytest.approx(integrate(mesh, start), rel=1e-12)
 
@@ -171,9 +171,8 @@ def test_a_thousand_rough_steps_balance_stay_positive_and_keep_mass(seed: int) -
     check_step(mesh, energies(mesh)[name], start, tau, float(seed // 2 % 2), bool(seed // 4 % 2))
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(raises=NotConverged, strict=True, reason="Newton fails at every step length from this rough start")
 def test_a_start_with_neighbours_a_factor_exp_9_apart_is_solved() -> None:
+    # Its rates are of the order 1e10: steps of 1e-9 and less are the longest that have a solution.
     mesh, seed = (LINE, RING, PLANE)[26324 % 3], 26324
     start = target(mesh) * np.exp(np.random.default_rng(seed).normal(0, 3.0, mesh.shape))
     check_step(mesh, energies(mesh)["cubic in a well"], start, 2.0, 0.0, False)
@@ -201,7 +200,7 @@ def test_steps_are_of_second_order_against_the_exact_semigroup() -> None:
     for count in (8, 16, 32):
         density = start
         for _ in range(count):
-            found = stepper._solved(density, 0.4 / count)
+            found = stepper.equation.solve(density, 0.4 / count)
             assert found is not None
             density = found.density
         errors.append(norm(mesh, density - exact))

@@ -64,7 +64,8 @@ def test_nonlinear_transport_is_solved_by_discrete_gradients(power: float) -> No
     for geometry in (Wasserstein(), 0.5 * Wasserstein() + FisherRao(), Spherical(Wasserstein() + FisherRao(2.0))):
         method = method_for(MESH, PowerDivergence(power, np.ones(6)), geometry)
         assert isinstance(method, BalancedSteps) and method.parts == geometry.parts
-        assert method.spherical is geometry.conserves_mass or not method.reaction
+        equation = method.equation
+        assert equation.spherical is geometry.conserves_mass or not equation.reaction
 
 
 def test_unknown_energies_and_geometries_are_refused_by_name() -> None:
