@@ -14,6 +14,7 @@ from mudot.validation.cases.experiment_runs import Ensemble, ensemble, eulerian,
 from mudot.validation.cases.runs import balance
 from mudot.validation.experiments import experiment
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
+from mudot.validation.particles.kale import KaleDescent
 from mudot.validation.particles.samplers import DeRegularizedFlow
 
 WIDTH, REGULARIZATION = 0.15, 0.01
@@ -26,10 +27,11 @@ def _rings(quick: bool) -> Outcome:
     kale = experiment("rings-kale", share)
     common = kale.problem.times
     times = common[:3] if quick else given.problem.times
+    early = common[: 2 if quick else 4]
     mmd = MaximumMeanDiscrepancy(GaussianKernel(WIDTH), given.problem.target)
     grid = {
         "MMD": eulerian(given, energy=mmd, times=times),
-        "KALE": eulerian(kale, times=common[: 2 if quick else 4]),
+        "KALE": eulerian(kale, times=early),
         "DrMMD": eulerian(given, times=times),
     }
     pi = reference(given.mesh, given.problem.target, WIDTH)
@@ -37,6 +39,8 @@ def _rings(quick: bool) -> Outcome:
     runs = ensemble(given, sampler, count, seeds, times, 0.001 if quick else 0.0004)
     outcome = Outcome()
     side_by_side(outcome, "DrMMD", runs, grid["DrMMD"], WIDTH, 1.5, count)
+    descent = ensemble(kale, KaleDescent(pi.points, pi.masses, WIDTH, REGULARIZATION), count, 2, early, 0.002)
+    side_by_side(outcome, "KALE", descent, grid["KALE"], WIDTH, 1.5, count)
     for name, solution in grid.items():
         outcome.checks.append(Check(f"{name}: balance over dissipation", balance(solution), 1e-3))
         uneven = max(float(np.max(np.abs(d - d[::-1]))) / float(d.max()) for d in solution.density)
@@ -46,7 +50,7 @@ def _rings(quick: bool) -> Outcome:
     frames = [0, 1, len(times) // 2, len(times) - 1]
     outcome.scenes.append(scene("DrMMD", grid["DrMMD"], runs, frames))
     outcome.scenes.append(scene("MMD flow", grid["MMD"], None, frames))
-    outcome.scenes.append(scene("KALE", grid["KALE"], None, range(len(grid["KALE"].times))))
+    outcome.scenes.append(scene("KALE", grid["KALE"], descent, range(len(early))))
     return outcome
 
 
