@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.averages import integrate
@@ -19,27 +20,15 @@ class FisherRao(Composable):
     """
 
     reaction: float = 1.0
+    parts: ClassVar[tuple[str, ...]] = ("fisher-rao",)
+    multiplicative: ClassVar[bool] = True
+    conserves_mass: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("reaction", self.reaction)
 
     def __str__(self) -> str:
         return weighted(self.reaction, "fisher-rao")
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return ("fisher-rao",)
-
-    @property
-    def multiplicative(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def conserves_mass(self) -> bool:
-        """No."""
-        return False
 
     def on(self, library: ArrayLibrary) -> FisherRao:
         """Itself: it has no data."""

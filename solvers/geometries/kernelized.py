@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.averages import integrate, volumes
@@ -28,6 +29,9 @@ class KernelizedFisherRao(Composable):
 
     kernel: Kernel
     reaction: float = 1.0
+    parts: ClassVar[tuple[str, ...]] = ("kernelized-fisher-rao",)
+    multiplicative: ClassVar[bool] = True
+    conserves_mass: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("reaction", self.reaction)
@@ -35,21 +39,6 @@ class KernelizedFisherRao(Composable):
 
     def __str__(self) -> str:
         return weighted(self.reaction, f"kernelized fisher-rao ({self.kernel.name})")
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return ("kernelized-fisher-rao",)
-
-    @property
-    def multiplicative(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def conserves_mass(self) -> bool:
-        """No."""
-        return False
 
     def on(self, library: ArrayLibrary) -> KernelizedFisherRao:
         """Itself: it has no data."""
@@ -77,6 +66,9 @@ class KernelApproximateFisherRao(Composable):
     kernel: Kernel
     ridge: float
     reaction: float = 1.0
+    parts: ClassVar[tuple[str, ...]] = ("kernel-approximate-fisher-rao",)
+    multiplicative: ClassVar[bool] = True
+    conserves_mass: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("reaction", self.reaction)
@@ -85,21 +77,6 @@ class KernelApproximateFisherRao(Composable):
 
     def __str__(self) -> str:
         return weighted(self.reaction, f"kernel-approximate fisher-rao ({self.kernel.name}, ridge {self.ridge:g})")
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return ("kernel-approximate-fisher-rao",)
-
-    @property
-    def multiplicative(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def conserves_mass(self) -> bool:
-        """No."""
-        return False
 
     def on(self, library: ArrayLibrary) -> KernelApproximateFisherRao:
         """Itself: it has no data."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.averages import integrate, volumes
@@ -39,6 +40,9 @@ class Stein(Composable):
     kernel: Kernel
     transport: float = 1.0
     flux: Mobility | None = None
+    parts: ClassVar[tuple[str, ...]] = ("stein",)
+    multiplicative: ClassVar[bool] = False
+    conserves_mass: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
@@ -46,21 +50,6 @@ class Stein(Composable):
 
     def __str__(self) -> str:
         return weighted(self.transport, f"stein ({self.kernel.name})")
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return ("stein",)
-
-    @property
-    def multiplicative(self) -> bool:
-        """No: it moves mass."""
-        return False
-
-    @property
-    def conserves_mass(self) -> bool:
-        """Yes: fluxes leave one cell and enter another."""
-        return True
 
     def on(self, library: ArrayLibrary) -> Stein:
         """The flux on another device."""
@@ -89,6 +78,9 @@ class KernelApproximateWasserstein(Composable):
     ridge: float
     transport: float = 1.0
     flux: Mobility | None = None
+    parts: ClassVar[tuple[str, ...]] = ("kernel-approximate-wasserstein",)
+    multiplicative: ClassVar[bool] = False
+    conserves_mass: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
@@ -97,21 +89,6 @@ class KernelApproximateWasserstein(Composable):
 
     def __str__(self) -> str:
         return weighted(self.transport, f"kernel-approximate wasserstein ({self.kernel.name}, ridge {self.ridge:g})")
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return ("kernel-approximate-wasserstein",)
-
-    @property
-    def multiplicative(self) -> bool:
-        """No: it moves mass."""
-        return False
-
-    @property
-    def conserves_mass(self) -> bool:
-        """Yes: fluxes leave one cell and enter another."""
-        return True
 
     def on(self, library: ArrayLibrary) -> KernelApproximateWasserstein:
         """The flux on another device."""

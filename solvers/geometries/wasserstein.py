@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module
 from mudot.meshes.averages import integrate
@@ -31,27 +32,15 @@ class Wasserstein(Composable):
     transport: float = 1.0
     flux: TwoPointFlux | None = None
     mobility: FaceMobility | None = None
+    parts: ClassVar[tuple[str, ...]] = ("wasserstein",)
+    multiplicative: ClassVar[bool] = False
+    conserves_mass: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive("transport", self.transport)
 
     def __str__(self) -> str:
         return weighted(self.transport, "wasserstein")
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return ("wasserstein",)
-
-    @property
-    def multiplicative(self) -> bool:
-        """No: it moves mass."""
-        return False
-
-    @property
-    def conserves_mass(self) -> bool:
-        """Yes: fluxes leave one cell and enter another."""
-        return True
 
     def on(self, library: ArrayLibrary) -> Wasserstein:
         """The flux on another device; a rule for the density goes where its energy goes."""
