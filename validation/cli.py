@@ -204,13 +204,13 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _rates(options: argparse.Namespace) -> int:
     from mudot.validation import report, runner, tables
-    from mudot.validation.cases.rates import RATES
+    from mudot.validation.cases import ALL_RATES
+    from mudot.validation.rates.table import gathered
 
     begin = time.perf_counter()
-    results = runner.run_cases(RATES, options.quick, _say, options.output / "cases")
-    for result in results:
-        tables.show(result.outcome.tables)
-    print(report.write(options.output, RATES, results, options.quick, time.perf_counter() - begin))
+    results = runner.run_cases(ALL_RATES, options.quick, _say, options.output / "cases")
+    tables.show([gathered(result.outcome for result in results)])
+    print(report.write(options.output, ALL_RATES, results, options.quick, time.perf_counter() - begin))
     return 0 if all(result.passed for result in results) else 1
 
 

@@ -40,7 +40,7 @@ class Check:
         """The bound in words."""
         if self.kind == "within":
             return f"{self.expected:.6g} ± {self.bound:.2g}"
-        return f"{'≤' if self.kind == 'at most' else '≥'} {self.bound:.3g}"
+        return f"{'≤' if self.kind == 'at most' else '≥'} {self.bound:.6g}"
 
 
 @dataclass(frozen=True)

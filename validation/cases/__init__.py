@@ -17,12 +17,18 @@ from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.nonlinear import NONLINEAR
 from mudot.validation.cases.papers import PAPERS
 from mudot.validation.cases.rates import RATES
+from mudot.validation.cases.rates_mass import RATES_MASS
+from mudot.validation.cases.rates_torus import RATES_TORUS
+from mudot.validation.cases.rates_transport import RATES_TRANSPORT
 from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
 from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
+
+ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
+"""What `mudot rates` computes."""
 
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Transport, reaction and their sums", (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM)),
@@ -32,7 +38,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
-    ("Functional inequalities and decay rates", (*RATES, *PAPERS)),
+    ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),
     ("Balances and invariants", BOOKS),
 )
 """In the order of the report."""

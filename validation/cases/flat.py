@@ -18,16 +18,14 @@ from mudot.solvers.energies import (
 from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.geometries import (
     DeKernelizedFisherRao,
-    DeStein,
     FisherRao,
     FlatFisherRao,
     FlatWasserstein,
     Geometry,
     Spherical,
     Wasserstein,
-    kernel_sobolev_fisher,
 )
-from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, MaternKernel
+from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel
 from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import orders
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
@@ -180,53 +178,6 @@ def _regularization(outcome: Outcome) -> tuple[str | int | float, ...]:
     return ("epsilon to 0, by 1e-3, 1e-4, 1e-5", *distances, order)
 
 
-def _rates(quick: bool) -> Outcome:
-    """Small waves on the torus, for geometries with the inverse of a kernel or a fixed mobility."""
-    cells, ridge = 48, 0.02
-    mesh = Cartesian(cells, 0.0, 1.0, "periodic")
-    x, pi, h = mesh.centers[0], np.ones(cells), 1 / cells
-    markov, matern = LaplaceKernel(0.1), MaternKernel(0.1, 1.5)
-    outcome, rows = Outcome(), []
-    for mode in (1, 2) if quick else (1, 2, 3):
-        omega = 2 * math.pi * mode
-        wave = np.cos(omega * x)
-        squared = 2 / h**2 * (1 - math.cos(omega * h))
-
-        def symbol(kernel: LaplaceKernel | MaternKernel, wave: np.ndarray = wave, omega: float = omega) -> float:
-            return h * float(kernel.on_ring(x - x[0], 1.0) @ np.cos(omega * (x - x[0])))
-
-        k, m = symbol(markov), symbol(matern)
-        kl, mmd = KullbackLeibler(pi), MaximumMeanDiscrepancy(markov, pi)
-        flows: dict[str, tuple[Energy, Geometry, float]] = {
-            "MMD of KL": (kl, DeKernelizedFisherRao(markov), 1 / k),
-            "MMD, regularised, of KL": (kl, DeKernelizedFisherRao(matern, ridge), 1 / (m + ridge)),
-            "spherical MMD of KL": (kl, Spherical(DeKernelizedFisherRao(markov)), 1 / k),
-            "de-Stein of KL": (kl, DeStein(markov), squared / k),
-            "D-WFR of KL": (kl, DeStein(markov) + DeKernelizedFisherRao(markov), (squared + 1) / k),
-            "flat W of KL": (kl, FlatWasserstein(pi), squared),
-            "flat WFR of χ²/2": (chi_squared(pi), FlatWasserstein(pi) + 3 * FlatFisherRao(pi), squared + 3),
-            "KSF of KL": (kl, kernel_sobolev_fisher(markov, pi, 0.5), squared + 1 + 1 / k),
-            "IFT of KL": (kl, Wasserstein() + DeKernelizedFisherRao(matern, ridge), squared + 1 / (m + ridge)),
-            "IFT of MMD²/2": (mmd, Wasserstein() + DeKernelizedFisherRao(markov), squared * k + 1),
-            "W of MMD²/2": (mmd, Wasserstein(), squared * k),
-            "de-Stein of MMD²/2": (mmd, DeStein(markov), squared),
-            "flat FR of MMD²/2": (mmd, FlatFisherRao(pi), k),
-        }
-        for name, (energy, geometry, expected) in flows.items():
-            stop = 1 / expected
-            flow = GradientFlow(mesh, energy, geometry)
-            solution = solve(flow, 1 + 1e-6 * wave, [0.0, stop], rtol=1e-8)
-            waves = [integrate(mesh, (density - 1) * wave) for density in solution.density]
-            rate = -math.log(waves[1] / waves[0]) / stop
-            outcome.checks.append(
-                Check(f"{name}, mode {mode}: relative error of the rate", abs(rate / expected - 1), 1e-6)
-            )
-            rows.append((name, mode, rate, expected, rate / expected - 1))
-    columns = ("flow", "mode", "measured rate", "product of symbols", "relative error")
-    outcome.tables.append(Table("Linear rates at pi = 1", columns, tuple(rows)))
-    return outcome
-
-
 FLAT = (
     Case(
         "linear-relaxation",
@@ -251,13 +202,5 @@ FLAT = (
         "Gladin, Dvurechensky, Mielke and Zhu 2024, Thms 3.6 and 3.7",
         "β = 1, α = 0, 0.1, 1; Gaussian kernel of bandwidth 0.6, walls",
         _interaction,
-    ),
-    Case(
-        "linear-rates-flat",
-        "Linear rates of flat and de-kernelized geometries",
-        "Near π every mode decays at the product of the symbols of geometry and energy.",
-        "linearisation (derived)",
-        "Laplace and Matérn-3/2 kernels of length 0.1 on the unit torus, 48 cells, amplitude 1e-6",
-        _rates,
     ),
 )

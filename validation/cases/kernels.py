@@ -110,39 +110,6 @@ def _link(quick: bool) -> Outcome:
     return outcome
 
 
-def _rates(quick: bool) -> Outcome:
-    """Small waves on the torus decay at the product of the symbols of geometry and energy."""
-    mesh = Cartesian(64, 0.0, 1.0, "periodic")
-    x, target, width, ridge = mesh.centers[0], np.ones(64), 0.08, 0.03
-    kernel = GaussianKernel(width)
-    kl, mmd = KullbackLeibler(target), MaximumMeanDiscrepancy(kernel, target)
-    flows: dict[str, tuple[object, Geometry]] = {
-        "kernelized Fisher-Rao of KL": (kl, KernelizedFisherRao(kernel)),
-        "ridge Fisher-Rao of KL": (kl, KernelApproximateFisherRao(kernel, ridge)),
-        "Fisher-Rao of MMD²/2": (mmd, FisherRao()),
-        "kernelized Fisher-Rao of MMD²/2": (mmd, KernelizedFisherRao(kernel)),
-        "ridge Fisher-Rao of MMD²/2": (mmd, KernelApproximateFisherRao(kernel, ridge)),
-    }
-    outcome, rows = Outcome(), []
-    for mode in (1, 2, 3):
-        omega = 2 * math.pi * mode
-        k = width * math.sqrt(2 * math.pi) * math.exp(-((width * omega) ** 2) / 2)
-        regressed = k / (k + ridge)
-        expected = dict(zip(flows, (k, regressed, k, k * k, regressed * k), strict=True))
-        for name, (energy, geometry) in flows.items():
-            start = 1 + 1e-7 * np.cos(omega * x)
-            flow = GradientFlow(mesh, energy, geometry)  # type: ignore[arg-type]
-            solution = solve(flow, start, [0.0, 1.0], rtol=1e-9)
-            waves = [integrate(mesh, (density - 1) * np.cos(omega * x)) for density in solution.density]
-            rate = -math.log(waves[1] / waves[0])
-            error = rate / expected[name] - 1
-            outcome.checks.append(Check(f"{name}, mode {mode}: relative error of the rate", abs(error), 1e-6))
-            rows.append((name, mode, rate, expected[name], error))
-    columns = ("flow", "mode", "measured rate", "product of symbols", "relative error")
-    outcome.tables.append(Table("Linear rates at pi = 1", columns, tuple(rows)))
-    return outcome
-
-
 def _stein(quick: bool) -> Outcome:
     """With k = 1 + x y Gaussians stay Gaussians; mean and variance solve two ordinary differential equations."""
     cells = (60, 120) if quick else (60, 120, 240)
@@ -195,13 +162,5 @@ KERNELS = (
         "Liu, Ghosal, Balasubramanian and Pillai 2023, arXiv:2305.14076; equations of mean and variance derived",
         "k = 1 + x y on [-7, 7], N(2, 1/4) to N(0, 1)",
         _stein,
-    ),
-    Case(
-        "linear-rates-on-the-torus",
-        "Linear rates on the torus",
-        "Near pi every mode decays at the product of the symbols of geometry and energy.",
-        "linearisation (derived)",
-        "Gaussian kernel of bandwidth 0.08, ridge 0.03, amplitude 1e-7",
-        _rates,
     ),
 )

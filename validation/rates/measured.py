@@ -10,8 +10,9 @@ import numpy as np
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.geometries import Geometry
+from mudot.solvers.linear import NotConverged
 
 _VANISHED = 1e-10
 """States whose energy is below this share of the first one say nothing: their energies are round-off."""
@@ -35,6 +36,21 @@ def ratio_of(mesh: Cartesian, energy: Energy, geometry: Geometry, density: np.nd
     return float(2 * dual / energy.value(mesh, density))
 
 
+def constants_of(runs: Sequence[Solution]) -> Constants:
+    """The least constants over finished runs; their times begin with 0. Raises NotConverged for a run that failed."""
+    ratios, decays, late = [], [], []
+    for run in runs:
+        if run.status != "complete":
+            raise NotConverged(run.message)
+        flow = run.flow
+        seen = run.energy > _VANISHED * run.energy[0]
+        ratios += [ratio_of(flow.mesh, flow.energy, flow.discrete_geometry, rho) for rho in run.density[seen]]
+        logs, kept = np.log(run.energy[seen] / run.energy[0]), run.times[seen]
+        decays += list(-logs[1:] / kept[1:])
+        late.append(float(-(logs[-1] - logs[-2]) / (kept[-1] - kept[-2])))
+    return Constants(min(ratios), float(min(decays)), min(late), len(ratios))
+
+
 def constants(
     mesh: Cartesian,
     energy: Energy,
@@ -44,15 +60,8 @@ def constants(
     rtol: float = 1e-8,
 ) -> Constants:
     """The least constants over flows from all `starts`; times begin with 0."""
-    ratios, decays, late = [], [], []
-    for start in starts:
-        solution = solve(GradientFlow(mesh, energy, geometry), start, times, rtol=rtol)
-        seen = solution.energy > _VANISHED * solution.energy[0]
-        ratios += [ratio_of(mesh, energy, geometry, rho) for rho in solution.density[seen]]
-        logs, kept = np.log(solution.energy[seen] / solution.energy[0]), solution.times[seen]
-        decays += list(-logs[1:] / kept[1:])
-        late.append(float(-(logs[-1] - logs[-2]) / (kept[-1] - kept[-2])))
-    return Constants(min(ratios), float(min(decays)), min(late), len(ratios))
+    flow = GradientFlow(mesh, energy, geometry)
+    return constants_of([solve(flow, start, times, rtol=rtol) for start in starts])
 
 
 def random_starts(mesh: Cartesian, target: np.ndarray, count: int, spread: float, seed: int = 1) -> list[np.ndarray]:
