@@ -23,6 +23,7 @@ from mudot.validation.cases.rates_transport import RATES_TRANSPORT
 from mudot.validation.cases.reaction import REACTION
 from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
+from mudot.validation.cases.stationary import STATIONARY
 from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
@@ -31,7 +32,7 @@ ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_TRANSPORT, *RATES_MASS, *RATES_TOR
 """What `mudot rates` computes."""
 
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
-    ("Transport, reaction and their sums", (*TRANSPORT, *REACTION, *SPLITTING, *SPECTRUM)),
+    ("Transport, reaction and their sums", (*TRANSPORT, *STATIONARY, *REACTION, *SPLITTING, *SPECTRUM)),
     ("Kernel geometries", (*KERNELS, *KERNEL_EXACT)),
     ("Flat and interaction-force geometries, identities and limits", (*FLAT, *IDENTITIES, *LIMITS)),
     ("Evolutionary Γ-convergence", (*GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)),
