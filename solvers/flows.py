@@ -20,6 +20,7 @@ from mudot.solvers.geometries import Geometry
 from mudot.solvers.geometries.dress import with_flux, with_mobility, with_origin
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
+from mudot.solvers.methods import witness
 from mudot.solvers.methods.choice import Integrator, discrete_gradient, method_for
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
@@ -34,7 +35,7 @@ Observer = Callable[[float], None]
 class GradientFlow:
     """The gradient system (mesh, F, R) and the method that solves its flow.
 
-    integrator: 'automatic', or 'discrete-gradient' for implicit steps of free energies with an exact energy balance
+    integrator: 'automatic', 'discrete-gradient' for implicit steps with an exact energy balance, or a witness's name
     vacuum: 'fills' or 'stays', what happens where the density is zero under Fisher-Rao flows of phi_p, 0 < p < 1
     Raises MudotError where energy, geometry and mesh do not go together.
 
@@ -61,6 +62,8 @@ class GradientFlow:
         """The time-stepping method of choice."""
         if self.integrator == "discrete-gradient":
             return discrete_gradient(self.mesh, self.energy, self.geometry)
+        if self.integrator in witness.NAMES:
+            return witness.witness_for(self.integrator, self.mesh, self.energy, self.geometry)
         # Exact methods for divergences bring the flux with them.
         known = isinstance(self.energy, PowerDivergence)
         return method_for(self.mesh, self.energy, self.geometry if known else self.discrete_geometry, self.vacuum)
@@ -71,6 +74,8 @@ class GradientFlow:
         flow is exactly the gradient flow of this geometry; a mobility for its velocities; the origin of its forces."""
         if not {"wasserstein", "mmd"} & set(self.geometry.parts):
             return self.geometry
+        if self.integrator in witness.NAMES:
+            return with_mobility(self.geometry, self.method.mobility)  # type: ignore[attr-defined]
         if isinstance(self.energy, PowerDivergence):
             return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
         if isinstance(self.energy, ShallowNetwork | FreeEnergy):

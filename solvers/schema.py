@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 POSITIVE = "a positive finite number"
+METHODS = ", ".join(map(repr, get_args(Integrator)))
 _CORNER = "a list of 1 to 3 finite numbers, one per axis"
 
 
@@ -85,7 +86,7 @@ class TimeTable(Table):
         description=f"a list of increasing times from 0 to stop, or an integer from 2 to {MOST_OUTPUTS}"
     )
     rtol: Annotated[float, Field(gt=0, le=0.1)] = Field(description="a number above 0 and at most 0.1")
-    method: Integrator = Field("automatic", description="'automatic' or 'discrete-gradient'")
+    method: Integrator = Field("automatic", description=METHODS)
 
     def times(self) -> tuple[float, ...]:
         """The output times."""

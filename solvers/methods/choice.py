@@ -35,7 +35,8 @@ from mudot.solvers.geometries import (
 from mudot.solvers.messages import listed
 from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
-from mudot.solvers.methods.discrete_gradient import DiscreteGradient
+from mudot.solvers.methods.discrete_gradient import DiscreteGradient, StepRule
+from mudot.solvers.methods.frozen import MomentaryFit
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
@@ -43,10 +44,14 @@ from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.splitting import SymmetricSplitting
+from mudot.solvers.methods.witness import Name
+from mudot.solvers.mobilities import Upwind
 from mudot.solvers.stolarsky import Stolarsky
 
-Integrator = Literal["automatic", "discrete-gradient"]
+Integrator = Literal["automatic", "discrete-gradient", Name]
 """What a user may ask for instead of the method of choice."""
+Balanced = PowerDivergence | FreeEnergy | ShallowNetwork
+"""Energies with discrete gradients."""
 SMOOTH = (
     *(MaximumMeanDiscrepancy, DeRegularizedMMD, Moreau, KernelSteinDiscrepancy, InverseSobolev),
     *(ShallowNetwork, FreeEnergy),
@@ -116,14 +121,14 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
 
 
 def discrete_gradient(mesh: Cartesian, energy: Energy, geometry: Geometry) -> BalancedSteps:
-    """Implicit steps with an exact energy balance for Wasserstein flows of power divergences and free energies, with a
-    Fisher-Rao reaction or without. Raises MudotError for other flows."""
+    """Implicit steps with an exact energy balance for Wasserstein flows of power divergences, free energies and
+    networks, with a Fisher-Rao reaction or without. Raises MudotError for other flows."""
     parts = terms(geometry)
     elementary = set(geometry.parts) <= {"wasserstein", "fisher-rao"} and "wasserstein" in geometry.parts
-    if not elementary or not isinstance(energy, PowerDivergence | FreeEnergy):
+    if not elementary or not isinstance(energy, PowerDivergence | FreeEnergy | ShallowNetwork):
         raise MudotError(
-            "method 'discrete-gradient': expected a power divergence or the energy 'free-energy' in the geometry "
-            f"'wasserstein' or 'wasserstein-fisher-rao', got {energy.name} by {geometry}"
+            "method 'discrete-gradient': expected a power divergence, 'free-energy' or 'shallow-network' "
+            f"in the geometry 'wasserstein' or 'wasserstein-fisher-rao', got {energy.name} by {geometry}"
         )
     _check(energy, geometry, parts)
     return _discrete_gradient(mesh, energy, parts)
@@ -164,15 +169,24 @@ def _elementary(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...
     )
 
 
-def _discrete_gradient(mesh: Cartesian, energy: PowerDivergence | FreeEnergy, parts: tuple[Term, ...]) -> BalancedSteps:
+def _discrete_gradient(mesh: Cartesian, energy: Balanced, parts: tuple[Term, ...]) -> BalancedSteps:
     """Wasserstein, with Fisher-Rao or without, solved jointly."""
     transport = sum(p.geometry.transport for p in parts if isinstance(p.geometry, Wasserstein))
     reactions = [p for p in parts if isinstance(p.geometry, FisherRao)]
     weight = sum(_weight(p.geometry) for p in reactions)
     spherical = any(p.spherical for p in reactions)
     names = tuple(name for p in parts for name in p.geometry.parts)
-    mobility = Stolarsky(energy.exponent, _fitted(mesh, energy))
+    mobility = _mobility(mesh, energy)
     return BalancedSteps(DiscreteGradient(mesh, energy, mobility, transport, weight, spherical), names)
+
+
+def _mobility(mesh: Cartesian, energy: Balanced) -> StepRule:
+    """Stolarsky, where something diffuses; else upwind."""
+    if isinstance(energy, ShallowNetwork):
+        return MomentaryFit(energy) if energy.entropy else Upwind()
+    if isinstance(energy, FreeEnergy) and not energy.diffusion:
+        return Upwind()
+    return Stolarsky(energy.exponent, _fitted(mesh, energy))
 
 
 def _fitted(mesh: Cartesian, energy: PowerDivergence | FreeEnergy) -> TwoPointFlux | None:

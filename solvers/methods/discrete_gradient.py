@@ -42,11 +42,15 @@ _FORCING = 1e-5
 _TINY, _HUGE = float(np.finfo(float).tiny), 1e60
 
 
-class StepMobility(Protocol):
-    """mu on faces within a step, with its derivatives."""
+class StepRule(Protocol):
+    """A choice of the mobility for every step."""
 
     def at(self, mesh: Cartesian, before: Array) -> StepMobility:
-        """The rule for a step that starts at a density."""
+        """That of a step that starts at a density."""
+
+
+class StepMobility(Protocol):
+    """mu on faces within a step, with its derivatives."""
 
     def __call__(self, mesh: Cartesian, density: Array, drop: Array) -> Array:
         """The mobility, shape (faces,), at cell averages and the drop of the potential from left to right."""
@@ -92,7 +96,7 @@ class DiscreteGradient:
 
     mesh: Cartesian
     energy: ChainRule
-    mobility: StepMobility
+    mobility: StepRule
     transport: float = 1.0
     reaction: float = 0.0
     spherical: bool = False
@@ -222,9 +226,6 @@ class _Fixed:
     """A mobility that is what it is."""
 
     values: Array
-
-    def at(self, mesh: Cartesian, before: Array) -> _Fixed:
-        return self
 
     def __call__(self, mesh: Cartesian, density: Array, drop: Array) -> Array:
         return self.values

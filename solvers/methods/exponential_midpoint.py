@@ -13,7 +13,6 @@ explicit steps, and none at all where the equation is linear.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
 from mudot.solvers.fluxes import generator
 from mudot.solvers.methods import uniformization
-from mudot.solvers.methods.protocol import Advance, Progress, by_steps
+from mudot.solvers.methods.protocol import Progress
 from mudot.solvers.methods.semidiscrete import Semidiscrete
 from mudot.solvers.products import Rates
 
@@ -45,19 +44,6 @@ class ExponentialMidpoint:
     def description(self) -> str:
         """One line for logs and results."""
         return "exponential midpoint (Magnus) steps of order 2, positive and mass-exact, error controlled"
-
-    def rate(self, density: Array) -> Array:
-        """mu' of the semidiscrete flow."""
-        return self.system.rate(density)
-
-    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """One after the other."""
-        return by_steps(self, density, durations, step, rtol)
-
-    def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
-        """Steps until the duration is over."""
-        density, progress = self.march(density, duration, rtol, step)
-        return Advance(density, duration / max(1, progress.steps))
 
     def march(
         self, density: Array, duration: float, rtol: float = 1e-3, step: float = math.inf

@@ -14,6 +14,8 @@ All but the last are the fluxes of the Stolarsky mobility.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mudot.meshes.arrays import Array, array_module
@@ -22,6 +24,7 @@ from mudot.solvers.energies import Energy, FreeEnergy, PowerDivergence, ShallowN
 from mudot.solvers.fluxes import TwoPointFlux, scharfetter_gummel
 from mudot.solvers.means import bernoulli
 from mudot.solvers.operators import across
+from mudot.solvers.stolarsky import Stolarsky
 
 _LEAST = 1e-200
 """Diffusion below which a flux is upwind."""
@@ -39,6 +42,19 @@ def frozen_flux(mesh: Cartesian, energy: Energy, density: Array) -> TwoPointFlux
             return TwoPointFlux(*across(mesh, own))
         return _fitted(mesh, energy.outer(mesh, density, 1.0), own)
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class MomentaryFit:
+    """For the steps of a discrete gradient: the mobility of the flux that is fitted to what neurons are drawn by when
+    the step starts. Books are exact with any mobility; this one keeps equilibria, and steep drifts from oscillating."""
+
+    energy: ShallowNetwork
+
+    def at(self, mesh: Cartesian, before: Array) -> Stolarsky:
+        """That of a step."""
+        drift = self.energy.drift_potential(mesh, before)
+        return Stolarsky(1.0, scharfetter_gummel(mesh, -drift / self.energy.entropy))
 
 
 def is_exact(energy: Energy) -> bool:

@@ -8,13 +8,12 @@ Not for stiff problems: steps are of the size h^2 where there is diffusion.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.solvers.linear import NotConverged
-from mudot.solvers.methods.protocol import Advance, Progress, by_steps
+from mudot.solvers.methods.protocol import Progress
 from mudot.solvers.methods.relaxation import relaxation_factor
 from mudot.solvers.methods.semidiscrete import Semidiscrete
 
@@ -41,24 +40,13 @@ class StrongStability:
         balance = "balance exact by relaxation" if self.relaxed else "no relaxation"
         return f"strong-stability-preserving Runge-Kutta of order 3, steps kept positive, {balance}"
 
-    def rate(self, density: Array) -> Array:
-        """mu' of the semidiscrete flow."""
-        return self.system.rate(density)
-
-    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """One after the other."""
-        return by_steps(self, density, durations, step, rtol)
-
-    def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
-        """Steps until the duration is over."""
-        density, progress = self.march(density, duration, rtol)
-        return Advance(density, duration / max(1, progress.steps))
-
-    def march(self, density: Array, duration: float, rtol: float = 1e-3) -> tuple[Array, Progress]:
+    def march(
+        self, density: Array, duration: float, rtol: float = 1e-3, step: float = math.inf
+    ) -> tuple[Array, Progress]:
         """The density after a duration and how it got there. Steps are as long as stability, positivity and the error
         (in L1, relative to what moves) allow; the last one is chosen so that its relaxed length is what is left.
         Raises NotConverged where positive steps become too short to go on."""
-        now, largest, direction, limit = Progress(), math.inf, None, math.inf
+        now, largest, direction, limit = Progress(), step, None, math.inf
         while now.time < duration:
             if now.steps % _RENEWED == 0:
                 radius, direction = self.system.spectral_radius(density, direction)
@@ -73,7 +61,7 @@ class StrongStability:
                 largest, now = tau / 2, replace(now, rejected=now.rejected + 1)
                 continue
             density = taken.density
-            largest = 1.5 * max(largest, tau) if largest < math.inf else math.inf
+            largest = 1.5 * max(largest, tau)
             now = Progress(
                 duration if landing else now.time + taken.length,
                 now.steps + 1,

@@ -9,7 +9,6 @@ arrives: one stage moves it by one cell. A step or stage with a negative cell is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.porous_medium import PorousMedium
-from mudot.solvers.methods.protocol import Advance, Progress, by_steps
+from mudot.solvers.methods.protocol import Progress
 from mudot.solvers.methods.semidiscrete import Explicit
 
 _SAFETY, _SHRINK, _GROW = 0.8, 0.3, 2.0
@@ -40,24 +39,13 @@ class SuperTimeStepping:
         """One line for logs and results."""
         return "Runge-Kutta-Legendre super-time-stepping of order 2, steps kept positive, error controlled"
 
-    def rate(self, density: Array) -> Array:
-        """mu' of the semidiscrete flow."""
-        return self.system.rate(density)
-
-    def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """One after the other."""
-        return by_steps(self, density, durations, step, rtol)
-
-    def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
-        """Steps until the duration is over."""
-        density, progress = self.march(density, duration, rtol)
-        return Advance(density, duration / max(1, progress.steps))
-
-    def march(self, density: Array, duration: float, rtol: float = 1e-3) -> tuple[Array, Progress]:
+    def march(
+        self, density: Array, duration: float, rtol: float = 1e-3, step: float = math.inf
+    ) -> tuple[Array, Progress]:
         """The density after a duration and the steps taken: each with an error, in L1 over the mass, below rtol times
         what moves. Raises NotConverged where positive steps become too short to go on."""
         system, xp = self.system, array_module(density)
-        time, steps, rejected, step = 0.0, 0, 0, math.inf
+        time, steps, rejected = 0.0, 0, 0
         rate, radius, direction = system.rate(density), 0.0, None
         mass = integrate(system.mesh, density)
         while time < duration:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mudot.meshes.averages import norm
 from mudot.meshes.errors import MudotError
 from mudot.solvers import commands, results, storage
 from mudot.solvers.energies import FreeEnergy
+from mudot.solvers.flows import solve
 from mudot.solvers.inputs import read
 from mudot.solvers.problem import build, load
 
@@ -77,7 +79,59 @@ def test_the_discrete_gradient_can_be_asked_for(problem_file: WriteFile, tmp_pat
 
 def test_the_discrete_gradient_is_refused_for_other_flows(problem_file: WriteFile) -> None:
     time = '[time]\nstop = 1.0\noutputs = 2\nrtol = 1e-4\nmethod = "{}"'
-    with pytest.raises(MudotError, match="power divergence or the energy 'free-energy'"):
+    with pytest.raises(MudotError, match="expected a power divergence, 'free-energy'"):
         load(problem_file(time=time.format("discrete-gradient"), geometry='[geometry]\nname = "fisher-rao"')).flow()
-    with pytest.raises(MudotError, match="'automatic' or 'discrete-gradient'"):
+    with pytest.raises(MudotError, match="'automatic', 'discrete-gradient', 'relaxed-ssp'"):
         load(problem_file(time=time.format("discrete")))
+
+
+POROUS = energy("diffusion = 0.2\nexponent = 2.0")
+WELL = energy('diffusion = 0.2\nexponent = 1.0\npotential = "x**2/2"')
+TIME = '[time]\nstop = 0.2\noutputs = 3\nrtol = {}\nmethod = "{}"'
+
+
+@pytest.mark.parametrize(
+    ("method", "rtol", "balance"),
+    [
+        ("relaxed-ssp", "1e-3", 1e-12),
+        ("super-time-stepping", "1e-3", 1e-3),
+        ("exponential-midpoint", "1e-4", 1e-3),
+        ("backward-euler", "3e-2", 5e-2),
+    ],
+)
+@pytest.mark.parametrize("table", [POROUS, WELL], ids=["porous", "well"])
+def test_witness_integrators_can_be_asked_for_and_agree_with_the_method_of_choice(
+    problem_file: WriteFile, method: str, rtol: str, balance: float, table: str
+) -> None:
+    geometry = '[geometry]\nname = "wasserstein"'
+    found = {}
+    for name, tolerance in (("automatic", "1e-5"), (method, rtol)):
+        problem = load(problem_file(energy=table, geometry=geometry, time=TIME.format(tolerance, name)))
+        solution = solve(problem.flow(), problem.start, problem.times, rtol=problem.rtol)
+        assert solution.status == "complete" and np.all(np.diff(solution.energy) < 0) and solution.minimum.min() > 0
+        found[name] = solution
+    lost = found[method].dissipation[-1]
+    assert np.abs(found[method].balance).max() < balance * lost
+    assert np.ptp(found[method].mass) < 1e-12
+    mesh = found[method].flow.mesh
+    apart = norm(mesh, found[method].density[-1] - found["automatic"].density[-1])
+    # The upwind mobility of the explicit scheme differs by the error of the mesh.
+    assert apart < (0.02 if method == "relaxed-ssp" else max(20 * float(rtol), 1e-3))
+
+
+@pytest.mark.parametrize(
+    ("method", "table", "geometry", "word"),
+    [
+        ("backward-euler", POROUS, "wasserstein-fisher-rao", "expected the geometry 'wasserstein'"),
+        ("super-time-stepping", '[energy]\nname = "reverse-kl"', "wasserstein", "p > 0"),
+        ("exponential-midpoint", energy('exponent = 2.0\npotential = "x**2"'), "wasserstein", "without a potential"),
+        ("relaxed-ssp", '[energy]\nname = "jensen-shannon"', "wasserstein", "got jensen-shannon"),
+    ],
+)
+def test_witnesses_are_refused_with_the_reason(
+    problem_file: WriteFile, method: str, table: str, geometry: str, word: str
+) -> None:
+    path = problem_file(energy=table, geometry=f'[geometry]\nname = "{geometry}"', time=TIME.format("1e-3", method))
+    with pytest.raises(MudotError, match=word) as refusal:
+        load(path).flow()
+    assert "\n" not in str(refusal.value)

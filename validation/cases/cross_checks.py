@@ -63,7 +63,7 @@ def _centred(exponent: float, name: str) -> March:
         if name == _MAGNUS:
             return ExponentialMidpoint(system).march(start, duration, 1e-3)
         steps = round(2 * duration / float(mesh.widths[0][0]))
-        return BackwardEuler(system, 2 / (exponent + 1)).march(start, duration, steps)
+        return BackwardEuler(system, 2 / (exponent + 1)).fixed(start, duration, steps)
 
     return march
 

@@ -44,14 +44,17 @@ def _barenblatt(quick: bool) -> Outcome:
     studies: list[tuple[float, int, tuple[int, ...], float]] = [
         (2.0, 1, (50, 100, 200), 1e-3),
         (3.0, 1, (50, 100, 200), 1e-3),
+        (0.8, 1, (48, 96, 192), 1e-4),
     ]
     if not quick:
         studies += [(4.0, 1, (50, 100, 200), 1e-3), (2.0, 2, (25, 50, 100), 3e-3), (3.0, 2, (25, 50, 100), 3e-3)]
-        studies += [(2.0, 3, (12, 24), 1e-2)]
+        studies += [(4.0, 2, (25, 50, 100), 3e-3), (0.9, 2, (24, 48, 96), 1e-4)]
+        studies += [(m, 3, (12, 24), 1e-2) for m in (2.0, 3.0, 4.0)]
     outcome, series = Outcome(), []
     rows: list[Row] = []
     for m, dimension, cells, rtol in studies:
-        exact, errors, width = Barenblatt(m, dimension), [], {1: 6.0, 2: 3.0, 3: 2.4}[dimension]
+        exact, errors = Barenblatt(m, dimension), []
+        width = {1: 6.0, 2: 3.0, 3: 2.4}[dimension] if m > 1 else 16.0
         name = f"m = {m:g} in {dimension}D"
         for n in cells:
             mesh = Cartesian((n,) * dimension, (-width,) * dimension, (width,) * dimension)
@@ -60,8 +63,10 @@ def _barenblatt(quick: bool) -> Outcome:
             _books(outcome, f"{name}, {n} cells", solution)
             rows.append((name, n, errors[-1], solution.frames[-1].steps))
         observed = float(np.log(errors[0] / errors[-1]) / np.log(cells[-1] / cells[0]))
-        # Second order where the profile is smooth; at its front, r^(1/(m-1)), less.
-        outcome.checks.append(Check(f"{name}: mean order in space", observed, 1.2 if m > 2 else 1.4, "at least"))
+        # Second order where the profile is smooth, as for fast diffusion; at a front, r^(1/(m-1)), less.
+        # In space meshes are so coarse that most of the error is made in the few cells of the front.
+        least = 1.9 if m < 1 else 1.4 if m == 2 else 1.2 if dimension < 3 else 0.85
+        outcome.checks.append(Check(f"{name}: mean order in space", observed, least, "at least"))
         series.append(Series(name, list(map(float, cells)), errors, -2.0 if m == 2 else None))
     for count, bound in ((50, 1.83e-3), (100, 5.3e-4), (200, 1.7e-4)):
         found = next(row[2] for row in rows if row[:2] == ("m = 2 in 1D", count))
@@ -220,7 +225,7 @@ NONLINEAR = (
         "Self-similar solutions of the porous-medium equation",
         "Discrete gradients with Stolarsky mobilities follow Barenblatt profiles, with an exact balance at every step.",
         "Barenblatt 1952; scheme: own design",
-        "mass one, t = 1 to 2, m = 2, 3, 4 in one dimension, 2 and 3 in two, 2 in three",
+        "mass one, t = 1 to 2, m = 2, 3, 4 in 1D to 3D; fast diffusion with m = 4/5 in 1D and 9/10 in 2D",
         _barenblatt,
     ),
     Case(

@@ -23,9 +23,10 @@ def _sphere(dimension: int) -> float:
 
 
 def _height(k: float, exponent: float, dimension: int) -> float:
-    """C so that (C - k |x|^2)_+^(1/(m-1)) has mass one."""
+    """C so that (C - k |x|^2)_+^(1/(m-1)) has mass one; k has the sign of m - 1."""
     half = dimension / 2
-    mass = _sphere(dimension) / 2 * k**-half * float(beta(half, exponent / (exponent - 1)))
+    other = exponent / (exponent - 1) if exponent > 1 else 1 / (1 - exponent) - half
+    mass = _sphere(dimension) / 2 * abs(k) ** -half * float(beta(half, other))
     return float(mass ** (-1 / (1 / (exponent - 1) + half)))
 
 
@@ -48,7 +49,8 @@ def _line_averages(mesh: Cartesian, front: float, exponent: float) -> np.ndarray
 @dataclass(frozen=True)
 class Barenblatt:
     """rho = t^-a (C - k |x|^2 t^(-2a/d))_+^(1/(m-1)) of mass one solves rho_t = div grad rho^m in d dimensions, with
-    a = d/(d(m-1) + 2) and k = a(m-1)/(2 m d) (Barenblatt 1952).
+    a = d/(d(m-1) + 2) and k = a(m-1)/(2 m d) (Barenblatt 1952). For fast diffusion, (d-2)/d < m < 1, k is negative and
+    the density falls like |x|^(-2/(1-m)) (Vazquez 2006): its box must be wide.
 
     >>> round(Barenblatt(2.0).front(1.0), 9)
     2.080083823
@@ -73,7 +75,9 @@ class Barenblatt:
         return _height(self.curvature, self.exponent, self.dimension)
 
     def front(self, time: float) -> float:
-        """Radius of the support."""
+        """Radius of the support: infinite for fast diffusion."""
+        if self.exponent < 1:
+            return math.inf
         return float(math.sqrt(self.height / self.curvature) * time ** (self.decay / self.dimension))
 
     def density(self, time: float) -> Callable[..., np.ndarray]:
@@ -87,8 +91,8 @@ class Barenblatt:
         return values
 
     def averages(self, mesh: Cartesian, time: float) -> np.ndarray:
-        """Cell averages, exact on a line."""
-        if mesh.dimension == 1:
+        """Cell averages, exact on a line with fronts."""
+        if mesh.dimension == 1 and self.exponent > 1:
             return _line_averages(mesh, self.front(time), self.exponent)
         return average(mesh, self.density(time), _POINTS)
 

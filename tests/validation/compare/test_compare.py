@@ -78,9 +78,7 @@ def test_wasserstein_distances_on_a_line_agree_with_fine_quadrature() -> None:
     masses, points, weights = rng.random(7), rng.normal(0, 1, 9), rng.random(9)
     masses[3] = 0.0
     masses, weights = masses / masses.sum(), weights / weights.sum()
-    fine = np.concatenate(
-        [np.linspace(a, b, 4001)[:-1] + (b - a) / 8000 for a, b in pairwise(edges)]
-    )
+    fine = np.concatenate([np.linspace(a, b, 4001)[:-1] + (b - a) / 8000 for a, b in pairwise(edges)])
     share = np.repeat(masses / 4000, 4000)
     w1, w2 = wasserstein_line(points, weights, edges, masses)
     assert w1 == pytest.approx(wasserstein_distance(points, fine, weights, share), rel=1e-5)

@@ -42,7 +42,7 @@ def test_confined_constants_and_widths(d: int, m: int, height: float, half: floa
     assert ConfinedBarenblatt(m, 0.5, d).width(0.5) == pytest.approx(half, abs=1e-12)
 
 
-@pytest.mark.parametrize("m", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("m", [0.5, 0.8, 1.5, 2.0, 3.0])
 def test_inside_their_support_the_profiles_solve_their_equations(m: float) -> None:
     x, h, t = np.linspace(-0.4, 0.4, 9), 1e-3, 1.3
     density = Barenblatt(m).density
@@ -58,6 +58,11 @@ def test_all_have_mass_one() -> None:
     assert center == pytest.approx(Barenblatt(3.0).density(1.0)(np.array(0.015)), rel=1e-3)
     assert integrate(plane, Barenblatt(2.0, 2).averages(plane, 1.0)) == pytest.approx(1, abs=1e-5)
     assert integrate(line, ConfinedBarenblatt(2.0).averages(line, np.inf)) == pytest.approx(1, abs=1e-13)
+    # Fast diffusion: outside a box of radius R lies mass of the order R^(d - 2/(1-m)).
+    wide = Cartesian(2000, -60.0, 60.0)
+    assert integrate(wide, Barenblatt(0.8).averages(wide, 1.0)) == pytest.approx(1, abs=1e-10)
+    square = Cartesian((120, 120), (-30.0, -30.0), (30.0, 30.0))
+    assert integrate(square, Barenblatt(0.9, 2).averages(square, 1.0)) == pytest.approx(1, abs=1e-11)
     for shape in ("interval", "semicircle"):
         assert integrate(line, Aggregation(shape).averages(line, 0.7)) == pytest.approx(1, abs=1e-13)
 
