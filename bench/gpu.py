@@ -168,6 +168,7 @@ def works(bench: Bench, cells: tuple[int, ...]) -> Iterator[Work]:
         lambda: places.divergence @ flux,
         8 * per_cell + 8,
     )
+    yield Work("gradient", lambda: kernels.gradient(grid, x), lambda: places.gradient @ x, 8 * per_cell + 8)
     yield Work(
         "div (m grad f)",
         lambda: kernels.diffusion(grid, coefficients, x),

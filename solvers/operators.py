@@ -8,13 +8,14 @@ products are sum_K |K| f_K g_K on cells and sum_e |e| d_e u_e v_e on faces (area
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.averages import volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.compiled import fused
 from mudot.solvers.compiled.cells import Grid
@@ -32,40 +33,65 @@ class Stencil:
                     meshes, else of the mesh's shape
     """
 
-    left: Array
-    right: Array
-    area: Array
-    distance: Array
-    volumes: Array
-    gradient: Any
-    divergence: Any
-    stiffness: Any
+    mesh: Cartesian
+    library: ArrayLibrary
+
+    @cached_property
+    def left(self) -> Array:
+        return self.library.to_device(self.mesh.faces.left)
+
+    @cached_property
+    def right(self) -> Array:
+        return self.library.to_device(self.mesh.faces.right)
+
+    @cached_property
+    def area(self) -> Array:
+        return self.library.to_device(self.mesh.faces.area)
+
+    @cached_property
+    def distance(self) -> Array:
+        return self.library.to_device(self.mesh.faces.distance)
+
+    @cached_property
+    def volumes(self) -> Array:
+        return volumes(self.mesh, self.library.xp.zeros(1)).reshape(-1)
+
+    @cached_property
+    def gradient(self) -> Any:
+        return self.library.sparse(_gradient_matrix(self.mesh))
+
+    @cached_property
+    def divergence(self) -> Any:
+        faces, sizes = self.mesh.faces, self.mesh.volumes.reshape(-1)
+        matrix = _gradient_matrix(self.mesh).T.tocsr()
+        matrix.data *= (faces.area * faces.distance)[matrix.indices]
+        matrix.data /= np.repeat(-sizes, np.diff(matrix.indptr))
+        return self.library.sparse(matrix)
+
+    @cached_property
+    def stiffness(self) -> Any:
+        return _stiffness(self.mesh, self.library)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """What the fused kernels need to know of the mesh."""
+        return Grid.of(self.mesh, self.library)
 
 
 @lru_cache(maxsize=4)
 def stencil(mesh: Cartesian, library: ArrayLibrary) -> Stencil:
-    """The mesh's stencil on a device, built once."""
-    faces, volumes = mesh.faces, mesh.volumes.reshape(-1)
+    """The mesh's stencil on a device; each part is made when it is first asked for, once."""
+    return Stencil(mesh, library)
+
+
+def _gradient_matrix(mesh: Cartesian) -> Any:
+    """Row e is (-1, 1)/d_e at the two cells of face e; CSR is written down directly, without copies."""
+    faces = mesh.faces
     count = faces.left.size
-    # Row e of the gradient is (-1, 1)/d_e at the two cells of face e; CSR is written down directly, without copies.
     columns = np.stack([faces.left, faces.right], axis=1).reshape(-1)
     ends = np.arange(0, 2 * count + 1, 2, dtype=columns.dtype)
     slopes = np.multiply.outer(1 / faces.distance, [-1.0, 1.0]).reshape(-1)
-    gradient = scipy.sparse.csr_array((slopes, columns, ends), shape=(count, mesh.size))
-    divergence = gradient.T.tocsr()
-    divergence.data *= (faces.area * faces.distance)[divergence.indices]
-    divergence.data /= np.repeat(-volumes, np.diff(divergence.indptr))
-    send = library.to_device
-    return Stencil(
-        left=send(faces.left),
-        right=send(faces.right),
-        area=send(faces.area),
-        distance=send(faces.distance),
-        volumes=send(volumes),
-        gradient=library.sparse(gradient),
-        divergence=library.sparse(divergence),
-        stiffness=_stiffness(mesh, library),
-    )
+    return scipy.sparse.csr_array((slopes, columns, ends), shape=(count, mesh.size))
 
 
 def _stiffness(mesh: Cartesian, library: ArrayLibrary) -> Any:
@@ -86,6 +112,9 @@ def gradient(mesh: Cartesian, f: Array) -> Array:
     >>> gradient(mesh, mesh.centers[0] ** 2)
     array([2., 4.])
     """
+    kernels = fused(f)
+    if kernels is not None:
+        return kernels.gradient(stencil(mesh, kernels.library).grid, f)
     return stencil_of(mesh, f).gradient @ f.reshape(-1)
 
 
@@ -97,7 +126,7 @@ def divergence(mesh: Cartesian, flux: Array) -> Array:
     """
     kernels = fused(flux)
     if kernels is not None:
-        return kernels.divergence(_grid(mesh, kernels.library), flux).reshape(mesh.shape)
+        return kernels.divergence(stencil(mesh, kernels.library).grid, flux).reshape(mesh.shape)
     return (stencil_of(mesh, flux).divergence @ flux).reshape(mesh.shape)
 
 
@@ -109,14 +138,8 @@ def diffusion(mesh: Cartesian, mobility: Array, f: Array) -> Array:
     """
     kernels = fused(mobility)
     if kernels is not None:
-        return kernels.diffusion(_grid(mesh, kernels.library), mobility, f.reshape(-1)).reshape(mesh.shape)
+        return kernels.diffusion(stencil(mesh, kernels.library).grid, mobility, f).reshape(mesh.shape)
     return divergence(mesh, mobility * gradient(mesh, f))
-
-
-@lru_cache(maxsize=4)
-def _grid(mesh: Cartesian, library: ArrayLibrary) -> Grid:
-    """What the fused kernels need to know of a mesh, sent once."""
-    return Grid.of(mesh, library)
 
 
 def across(mesh: Cartesian, f: Array) -> tuple[Array, Array]:

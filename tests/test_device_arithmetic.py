@@ -16,7 +16,7 @@ from mudot.solvers.energies.divergences import integrand, log_ratio
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.methods.dormand_prince import STAGES, combined
 from mudot.solvers.methods.semigroup import FokkerPlanck
-from mudot.solvers.operators import diffusion, divergence
+from mudot.solvers.operators import diffusion, divergence, gradient
 from tests import device, host_kernels
 from tests.devices import everywhere, library_at
 
@@ -122,6 +122,7 @@ def test_fluxes_agree_with_the_sparse_operators(mesh: Cartesian, where: str) -> 
     send = library.to_device
     for found, expected in (
         (kernels.divergence(grid, send(flux)), divergence(mesh, flux)),
+        (kernels.gradient(grid, send(f)), gradient(mesh, f)),
         (kernels.diffusion(grid, send(mobility), send(f.reshape(-1))), diffusion(mesh, mobility, f)),
     ):
         scale = float(np.abs(expected).max())

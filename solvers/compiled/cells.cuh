@@ -234,3 +234,20 @@ KERNEL diffusion(int cells, int n0, int n1, int n2, int periodic0, int periodic1
     if (n2 > 1) total += net_diffusion(i, n2, 1, periodic2, faces0 + faces1, widths + n0 + n1, mobility, f);
     out[i] = total;
 }
+
+// out = difference quotients between the centres of the two cells of a face
+KERNEL gradient(int faces, int n0, int n1, int n2, int periodic0, int periodic1, int periodic2, const double* widths,
+                const double* f, double* out)
+{
+    NUMBER_OF_THREAD(faces)
+    const int faces0 = FACES(n0, n1 * n2, periodic0), faces1 = FACES(n1, n0 * n2, periodic1);
+    const bool first = i < faces0, second = !first && i < faces0 + faces1;
+    const int n = first ? n0 : second ? n1 : n2, stride = first ? n1 * n2 : second ? n2 : 1;
+    const int line = first ? i : second ? i - faces0 : i - faces0 - faces1;
+    const int around = first ? periodic0 : second ? periodic1 : periodic2, count = around ? n : n - 1;
+    const double* width = first ? widths : second ? widths + n0 : widths + n0 + n1;
+    const int place = (line / stride) % count, next = place + 1 < n ? place + 1 : 0;
+    const int left = (line / (stride * count)) * n * stride + place * stride + line % stride;
+    const int right = left + (next - place) * stride;
+    out[i] = (f[right] - f[left]) / (0.5 * (width[place] + width[next]));
+}

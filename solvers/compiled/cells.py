@@ -222,6 +222,11 @@ class Kernels:
         flat = [self.flat(array) for array in (first, *others)]
         return self.call(kernel, first.size, *numbers, *flat, sizes=[first.size] * len(flat)).reshape(first.shape)
 
+    def gradient(self, grid: Grid, f: Array) -> Array:
+        """Difference quotients, shape (faces,), of f with one entry per cell."""
+        given = (*grid.cells, *grid.periodic, grid.widths, self.flat(f))
+        return self.call("gradient", grid.faces, *given, sizes=[grid.size])
+
     def divergence(self, grid: Grid, flux: Array) -> Array:
         """Net outflow per volume, shape (cells,), of fluxes of shape (faces,)."""
         given = (*grid.cells, *grid.periodic, grid.widths, self.flat(flux))

@@ -28,7 +28,7 @@ def test_every_kernel_and_flow_is_measured(bench: gpu.Bench) -> None:
     lines = list(gpu.run(bench, TINY))
     kernels = [row for row in bench.rows if "kernel" in row]
     flows = [row for row in bench.rows if "flow" in row]
-    assert len(kernels) == 9 * 2 and len(flows) == 5
+    assert len(kernels) == 10 * 2 and len(flows) == 5
     assert all(0 < row["seconds"] < 10 and row["fraction"] > 0 for row in kernels)
     assert all(row["status"] == "complete" and row["gap"] < 1e-10 for row in flows)
     assert sum("triad" in line for line in lines) == 1 + 2

@@ -213,6 +213,15 @@ def test_diffusion_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, h
     assert np.all(np.abs(found - expected) <= 16 * 2.0**-52 * size)
 
 
+@EXAMPLES
+@given(meshes(), seeds, launches)
+def test_gradient_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+    f = np.random.default_rng(seed).normal(size=mesh.size)
+    matrix, run = stencil_of(mesh, f).gradient, kernels(*how)
+    found = run.gradient(Grid.of(mesh, run.library), f)
+    assert np.all(np.abs(found - matrix @ f) <= 4 * 2.0**-52 * (abs(matrix) @ np.abs(f)))
+
+
 @pytest.mark.parametrize(
     ("position", "wrong"),
     [(1, np.ones(4, dtype=np.float32)), (1, np.ones(8)[::2]), (1, [1.0]), (3, np.ones(4, dtype=int)), (0, np.ones(4))],
@@ -241,5 +250,5 @@ def test_guards_tell_of_reads_and_writes_outside() -> None:
 def test_every_kernel_is_tested_here() -> None:
     assert set(parameters()) == {
         *("banded_product", "recurrence", "gather", "combination"),
-        *("logarithmic_mean", "log_ratio", "integrand", "flux_divergence", "diffusion"),
+        *("logarithmic_mean", "log_ratio", "integrand", "flux_divergence", "diffusion", "gradient"),
     }
