@@ -39,10 +39,13 @@ test-all: $(BIN)/.dev
 	$(THREADS) $(BIN)/python -m pytest -q -n 2
 
 # On a machine with a GPU; elsewhere one line that says what is missing, and status 2.
-test-gpu: $(BIN)/.dev
+$(BIN)/.gpu: $(BIN)/.dev
+	@if command -v nvidia-smi > /dev/null; then $(BIN)/pip install -q 'cupy-cuda12x[ctk]>=14' && touch $@; fi
+
+test-gpu: $(BIN)/.gpu
 	@$(BIN)/python -m tests.gpu
 
-bench-gpu: $(BIN)/.dev
+bench-gpu: $(BIN)/.gpu
 	@$(BIN)/python -m bench.gpu --json bench-gpu.json
 
 lint: $(BIN)/.dev .links

@@ -58,3 +58,9 @@ def test_without_a_device_the_command_says_so_in_one_line(
     assert command() == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err == "device gpu: nothing here; check the driver, or use the cpu\n"
+
+
+def test_tests_on_a_device_begin_nothing_after_their_time() -> None:
+    test_runner.Deadline(60.0).pytest_runtest_setup()
+    with pytest.raises(pytest.skip.Exception, match="the time is over"):
+        test_runner.Deadline(-1.0).pytest_runtest_setup()
