@@ -14,8 +14,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
@@ -25,6 +23,7 @@ from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.dormand_prince import ERROR, STAGES, after_rejection, after_success, combined
 from mudot.solvers.methods.filling import filled
 from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.semidiscrete import steepest_descent
 
 _ROUND_OFF = 1e-14
 _SHORTEST = 1e-13
@@ -48,9 +47,7 @@ class ConservativeRungeKutta:
 
     def rate(self, density: Array) -> Array:
         """-K(mu) DF(mu), at zero density taken as at the smallest normal number."""
-        positive = array_module(density).maximum(density, np.finfo(float).tiny)
-        onsager = self.geometry.onsager(self.mesh, positive)
-        return -onsager.apply(self.energy.first_variation(self.mesh, positive))
+        return steepest_descent(self.mesh, self.energy, self.geometry, density)
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
         """One after the other."""

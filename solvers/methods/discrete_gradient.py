@@ -8,13 +8,14 @@ A step a -> b with the mean variation xi_bar of the energy (exact chain rule) an
 As a cell of b tends to zero so does rho there, and with it what could drain the cell. With a reaction the same force
 drives both parts, and their joint balance is exact: Wasserstein-Fisher-Rao unsplit.
 
-The equation is solved for log b by Newton's method with the Jacobian of everything that acts between neighbours; what
-acts at a distance (interactions, data) enters as products of a Krylov method. For steps that are far too long the
-solution ceases to exist: some log b runs off to minus infinity. Then there is none, and shorter steps are the remedy.
+The equation is solved by Newton's method, which keeps b positive, with the Jacobian of everything that acts between
+neighbours; what acts at a distance (interactions, data) enters as products of a Krylov method. For steps that are far
+too long the solution ceases to exist: some log b runs off to minus infinity. Then shorter steps are the remedy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,14 +32,16 @@ from mudot.solvers.quotients import logarithmic_growth, logarithmic_growth_slope
 from mudot.solvers.stencils import from_faces
 
 _NEWTON, _HALVINGS = 60, 12
-_BOLD, _CAREFUL = (-20.0, 3.0), (-2.0, 2.0)
-"""How far log b may go in one iteration; carefully where that led nowhere."""
+_BOUNDARY, _CAREFUL = 1e-2, 2.0
+"""Share of b that an iteration leaves at least; and how far log b may go where that led nowhere."""
 _SOLVED, _BALANCED = 1e-13, 1e-14
 """Residual of a step over the mass, in L1, and what its balance lacks, <xi_bar, residual>, over <|xi_bar|, a + b>."""
 _ROUND_OFF = 20
 """Times `_SOLVED` below which a residual that no step lowers is round-off."""
 _FORCING = 1e-5
 """Residual of the linear systems over that of the step."""
+Move = Callable[[Array, float], Array]
+"""What b is multiplied by, for a change of log b and the length of the step."""
 _TINY, _HUGE = float(np.finfo(float).tiny), 1e60
 
 
@@ -112,17 +115,15 @@ class DiscreteGradient:
 
         guess: where to start; by default backward Euler with frozen coefficients."""
         mobility = self.mobility.at(self.mesh, before)
-        found = None if guess is None else self._newton(mobility, before, tau, guess, _BOLD)
+        found = None if guess is None else self._newton(mobility, before, tau, guess, _boldly)
         if found is None:
             guess = self._frozen_step(before, tau)
-            for bounds in (_BOLD, _CAREFUL):
-                found = self._newton(mobility, before, tau, guess, bounds) if found is None else found
+            for move in (_boldly, _carefully):
+                found = self._newton(mobility, before, tau, guess, move) if found is None else found
         return None if found is None else self._attempt(mobility, before, found)
 
-    def _newton(
-        self, mobility: StepMobility, before: Array, tau: float, guess: Array, bounds: tuple[float, float]
-    ) -> _State | None:
-        """Damped Newton iterations for log b, every cell held back by itself."""
+    def _newton(self, mobility: StepMobility, before: Array, tau: float, guess: Array, move: Move) -> _State | None:
+        """Damped Newton iterations, every cell held back by itself."""
         xp, mass = array_module(before), integrate(self.mesh, before)
         now = self._state(mobility, before, guess, tau)
         for _ in range(_NEWTON):
@@ -136,9 +137,9 @@ class DiscreteGradient:
                 return None
             if not bool(xp.isfinite(change).all()):
                 return None
-            change, length, trial = xp.clip(change, *bounds), 1.0, now
+            length, trial = 1.0, now
             for _ in range(_HALVINGS):
-                after = xp.clip(now.after * xp.exp(length * change), _TINY, _HUGE)
+                after = xp.clip(now.after * move(change, length), _TINY, _HUGE)
                 trial = self._state(mobility, before, after, tau)
                 if trial.size <= (1 - 1e-4 * length) * now.size:
                     break
@@ -219,6 +220,17 @@ class DiscreteGradient:
         except NotConverged:
             return before
         return xp.where(found > _TINY, found, before)  # so for NaN
+
+
+def _boldly(change: Array, length: float) -> Array:
+    """b over its old value after a Newton step in b: where the flux is linear, as far out in a tail, that is exact."""
+    return array_module(change).maximum(1 + length * change, _BOUNDARY)
+
+
+def _carefully(change: Array, length: float) -> Array:
+    """The same after one in log b, which does not go far."""
+    xp = array_module(change)
+    return xp.exp(length * xp.clip(change, -_CAREFUL, _CAREFUL))
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.linear import NotConverged, conjugate_gradients
 from mudot.solvers.methods.filling import filled
 from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.semidiscrete import steepest_descent
 
 DIAGONAL = 1 / 4
 STAGES = (
@@ -144,9 +145,7 @@ class DiagonallyImplicit:
 
     def rate(self, density: Array) -> Array:
         """-K xi."""
-        positive = array_module(density).maximum(density, np.finfo(float).tiny)
-        onsager = self.geometry.onsager(self.mesh, positive)
-        return -onsager.apply(self.energy.first_variation(self.mesh, positive))
+        return steepest_descent(self.mesh, self.energy, self.geometry, density)
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
         """One after the other."""

@@ -18,6 +18,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.fluxes import TwoPointFlux
+from mudot.solvers.geometries import Geometry
 from mudot.solvers.operators import across, divergence, stencil_of
 from mudot.solvers.reconstruction import one_sided, upwind
 
@@ -82,6 +83,12 @@ class Semidiscrete:
             if found == 0 or abs(found - before) < 0.01 * found:
                 break
         return _SURE * found, direction
+
+
+def steepest_descent(mesh: Cartesian, energy: Energy, geometry: Geometry, density: Array) -> Array:
+    """-K(mu) DF(mu), of the mesh's shape, at zero density taken as at the smallest normal number."""
+    positive = array_module(density).maximum(density, np.finfo(float).tiny)
+    return -geometry.onsager(mesh, positive).apply(energy.first_variation(mesh, positive))
 
 
 def _alternating(mesh: Cartesian, density: Array) -> Array:
