@@ -33,7 +33,7 @@ _VERSIONS = {
     "hdf5_version": h5py.version.hdf5_version,
 }
 _NOTES = ("status", "wall_time", "status_place", "wall_time_place")
-RESERVED = ("Conventions", "format", "run", "boundary", *_NOTES, *_VERSIONS)
+RESERVED = ("Conventions", "format", "run", "boundary", "extras", *_NOTES, *_VERSIONS)
 """Attributes that every file gets here."""
 _STATUS = 256
 """Bytes kept for the status."""
@@ -50,6 +50,15 @@ class Header:
     outputs: np.ndarray
     target: np.ndarray
     attributes: dict[str, Attribute]
+
+
+@dataclass(frozen=True, eq=False)
+class Extra:
+    """An array over the output times that a result holds beside its frames: of shape (outputs,) or (outputs, *cells),
+    known when the file is laid out."""
+
+    meaning: str
+    values: np.ndarray
 
 
 @contextmanager
@@ -148,6 +157,7 @@ def lay_out(
     target: np.ndarray,
     parts: Sequence[str],
     attributes: Mapping[str, Attribute],
+    extras: Mapping[str, Extra],
 ) -> None:
     """The whole file on the disk, with NaN for every number to come. Raises OSError."""
     axes = tuple("xyz"[: mesh.dimension])
@@ -173,6 +183,13 @@ def lay_out(
                 if name != "density":
                     dataset[...] = np.nan if variable.dtype == "<f8" else 0
             file[name].attrs["long_name"] = _stored(variable.meaning)
+        for name, extra in extras.items():
+            along = axes if extra.values.ndim > 1 else ()
+            dataset = _array(file, name, extra.values.shape, "<f8", ("time", *along))
+            dataset[...] = extra.values
+            dataset.attrs["long_name"] = _stored(extra.meaning)
+        if extras:
+            file.attrs["extras"] = _stored(", ".join(extras))
 
 
 def _lay_out_notes(file: h5py.File, path: Path) -> None:

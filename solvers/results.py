@@ -21,6 +21,8 @@ class Result:
     outputs:    the planned output times; damaged: positions among them of frames with a wrong checksum
     numbers:    positions among the planned output times of the intact frames
     attributes: texts and numbers of the file, `problem`, `status` and `wall_time` (seconds) among them
+    series:     stored variables over time by name;   extras: the same for what a certified reference adds, such as
+                `density_error`; empty for other results
     """
 
     path: Path
@@ -32,6 +34,7 @@ class Result:
     damaged: tuple[int, ...]
     attributes: dict[str, Attribute]
     series: dict[str, np.ndarray]
+    extras: dict[str, np.ndarray]
 
     times = property(lambda self: self.series["time"], doc="Times of the frames.")
     energy = property(lambda self: self.series["energy"], doc="F(mu(t)).")
@@ -58,6 +61,12 @@ class Result:
         with opened(self.path) as file:
             return np.asarray(file["density"][self.numbers[index]], dtype=float)
 
+    def best_density(self, index: int) -> np.ndarray:
+        """The same from the extrapolated density, where the result is a certified reference and holds one."""
+        with opened(self.path) as file:
+            name = "density_extrapolated" if "density_extrapolated" in file else "density"
+            return np.asarray(file[name][self.numbers[index]], dtype=float)
+
     def frame(self, index: int) -> Frame:
         """All of intact frame `index`."""
         row = {name: values[index] for name, values in self.series.items()}
@@ -76,6 +85,8 @@ def read(path: Path | str, verify: bool = True) -> Result:
         # In the reverse order of writing: what is read after a time that stands there was written before it.
         series = {name: file[name][...] for name in reversed(VARIABLES) if name != "density"}
         written = [int(n) for n in np.flatnonzero(~np.isnan(series["time"]))]
+        names = [name for name in str(head.attributes.get("extras", "")).split(", ") if name]
+        extras = {name: file[name][...] for name in names if file[name].ndim == 1}
         good = [n for n in written if not verify or _intact(file["density"], series, n)]
         return Result(
             path=path,
@@ -87,6 +98,7 @@ def read(path: Path | str, verify: bool = True) -> Result:
             damaged=tuple(sorted(set(written) - set(good))),
             attributes=head.attributes,
             series={name: values[np.array(good, dtype=int)] for name, values in series.items()},
+            extras={name: values[np.array(good, dtype=int)] for name, values in extras.items()},
         )
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.frames import Frame
-from mudot.solvers.layout import RESERVED, Attribute, header, lay_out, notes, opened, places, why
-from mudot.solvers.records import as_bytes, record_of
+from mudot.solvers.layout import RESERVED, Attribute, Extra, header, lay_out, notes, opened, places, why
+from mudot.solvers.records import VARIABLES, as_bytes, record_of
 from mudot.solvers.restart import RestartFiles, sync_folder
 from mudot.solvers.results import Result, disk_bytes, read
 
@@ -76,6 +76,7 @@ class FileTrajectory:
         attributes: Mapping[str, Attribute] | None = None,
         overwrite: bool = False,
         interval: float = 10.0,
+        extras: Mapping[str, Extra] | None = None,
     ) -> FileTrajectory:
         """A new file for frames at the increasing `times`; nothing is written where an argument is wrong.
 
@@ -84,15 +85,17 @@ class FileTrajectory:
         attributes: title, device and the like, and the whole `problem` text, by which `resume` knows the file again;
                     status, wall time and versions are added
         interval:   least seconds between restart files, 0: one at every checkpoint
+        extras:     further arrays over the output times, such as error bars, by names that are free
         """
         path, outputs = Path(path), np.array(times, dtype="<f8")
         _check(mesh, outputs, target, parts, attributes or {})
+        _check_extras(mesh, outputs, extras or {})
         if path.exists() and not overwrite:
             raise MudotError(f"{path}: there already; choose another name, resume it, or ask for it to be overwritten")
         fresh = path.with_name(path.name + ".new")
         with _writing(path):
             try:
-                lay_out(fresh, mesh, outputs, target, parts, attributes or {})
+                lay_out(fresh, mesh, outputs, target, parts, attributes or {}, extras or {})
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
@@ -219,6 +222,14 @@ def _check(
     for name, value in attributes.items():
         if name in RESERVED or not isinstance(value, Attribute) or "\0" in str(value):
             raise MudotError(f"attribute {name}: expected a text or a number under a free name, got {value!r}")
+
+
+def _check_extras(mesh: Cartesian, outputs: np.ndarray, extras: Mapping[str, Extra]) -> None:
+    taken = {*VARIABLES, "target", "part", "output_time", *(f"{a}{b}" for a in "xyz" for b in ("", "_edges"))}
+    shapes = (outputs.shape, (outputs.size, *mesh.shape))
+    for name, extra in extras.items():
+        if name in taken or not name.isidentifier() or extra.values.shape not in shapes:
+            raise MudotError(f"array {name}: expected shape {shapes[0]} or {shapes[1]} and a free name")
 
 
 @contextmanager

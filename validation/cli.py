@@ -146,9 +146,9 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _reference(options: argparse.Namespace) -> int:
-    from mudot.validation import certify
+    from mudot.validation import certificates
 
-    reached = certify.run(
+    reached = certificates.run(
         options.problem, options.rtol, options.output, options.time, options.memory, options.overwrite, options.box
     )
     return 0 if reached else 1

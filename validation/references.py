@@ -16,7 +16,8 @@ import numpy as np
 from mudot.meshes.errors import MudotError
 from mudot.solvers.inputs import read
 from mudot.solvers.messages import suggestion
-from mudot.validation.certify import Certified, certify, write
+from mudot.validation.certificates import write
+from mudot.validation.certify import Certified, certify
 
 VERSION = "1.0"
 LIBRARY = Path(__file__).resolve().parent / "library"

@@ -1,6 +1,7 @@
 """All validation cases, by subject."""
 
 from mudot.validation.cases.books import BOOKS
+from mudot.validation.cases.certificates import CERTIFICATES
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
 from mudot.validation.cases.experiments_rings import EXPERIMENTS_RINGS
@@ -40,6 +41,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),
+    ("Error bars", CERTIFICATES),
     ("Balances and invariants", BOOKS),
 )
 """In the order of the report."""

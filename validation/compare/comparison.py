@@ -103,7 +103,7 @@ def compare(result: Result, clouds: Clouds, bandwidth: float | None = None, seed
         raise MudotError(
             f"positions: expected points in {mesh.dimension} dimensions, got {clouds.positions[0].shape[1]}"
         )
-    width = bandwidth if bandwidth is not None else _spread(mesh, result.target) / 4
+    width = bandwidth if bandwidth is not None else distances.deviation(mesh, result.target) / 4
     if not 0 < width < np.inf:
         raise MudotError(f"bandwidth: expected a positive number, got {width}")
     rng = np.random.default_rng(seed)
@@ -112,13 +112,6 @@ def compare(result: Result, clouds: Clouds, bandwidth: float | None = None, seed
         for t, x, w in zip(clouds.times, clouds.positions, clouds.weights, strict=True)
     ]
     return Comparison(tuple(rows), width, _lag(result, clouds, width))
-
-
-def _spread(mesh: Cartesian, density: np.ndarray) -> float:
-    """Root mean square distance from the mean, over the root of the dimension."""
-    masses = density * mesh.volumes / (density * mesh.volumes).sum()
-    square = sum(float((masses * (c - float((masses * c).sum())) ** 2).sum()) for c in mesh.coordinates)
-    return float(np.sqrt(square / mesh.dimension))
 
 
 def _row(

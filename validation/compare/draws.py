@@ -15,16 +15,19 @@ AXES = "xyz"
 
 
 def density_at(result: Result, time: float) -> np.ndarray:
-    """The density of a result at a time, linear between its frames. Raises MudotError outside its times."""
+    """The density of a result at a time, linear between its frames; of a certified reference the extrapolated one.
+
+    Raises MudotError outside its times.
+    """
     times = result.times
     if not result.committed or not times[0] <= time <= times[-1]:
         span = f"from {times[0]:g} to {times[-1]:g}" if result.committed else "of a finished frame"
         raise MudotError(f"{result.path}: expected a time {span}, got {time:g}")
     after = int(np.searchsorted(times, time))
     if times[after] == time:
-        return result.density(after)
+        return result.best_density(after)
     share = (time - times[after - 1]) / (times[after] - times[after - 1])
-    return np.asarray((1 - share) * result.density(after - 1) + share * result.density(after))
+    return np.asarray((1 - share) * result.best_density(after - 1) + share * result.best_density(after))
 
 
 def draws(mesh: Cartesian, density: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
