@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help validate validate-quick test test-all lint clean cupy-signatures test-gpu bench-gpu
+.PHONY: help validate validate-quick test test-all lint clean cupy-signatures test-gpu bench-gpu bench bench-quick
 help:
 	@echo "make validate   every validation case at full resolution; writes report/index.html"
 	@echo "make test       the tests (minutes); make test-all: the slow ones too"
 	@echo "make test-gpu   what only a GPU can show; make bench-gpu: how close its kernels come to its bandwidth"
+	@echo "make bench      mudot beside its peers (15 minutes); make bench-quick: two minutes; report/bench.png"
 	@echo "make lint       ruff and mypy;  make clean: remove what the others made"
 
 $(BIN)/.user: setup.cfg pyproject.toml
@@ -47,6 +48,17 @@ test-gpu: $(BIN)/.gpu
 
 bench-gpu: $(BIN)/.gpu
 	@$(BIN)/python -m bench.gpu --json bench-gpu.json
+
+# Needs the peers, which are installed here; every measurement in a process of its own.
+$(BIN)/.bench: $(BIN)/.user
+	$(BIN)/pip install -q -e '.[bench]'
+	@touch $@
+
+bench: $(BIN)/.bench
+	@$(THREADS) $(BIN)/python -m bench --output report
+
+bench-quick: $(BIN)/.bench
+	@$(THREADS) $(BIN)/python -m bench --quick --output report
 
 lint: $(BIN)/.dev .links
 	$(BIN)/ruff check .

@@ -41,16 +41,18 @@ class Rates:
         return self.exchange @ density - self.losses * density
 
     def step(self, rate: float) -> Any:
-        """P = I + A/rate, to be multiplied with: no subtraction of terms of one sign if rate >= losses."""
-        if isinstance(self.losses, np.ndarray):
-            return Step(self, rate)
+        """P = I + A/rate, to be multiplied with: nonnegative if rate >= losses; by diagonals where possible."""
         if isinstance(self.exchange, Diagonals):
             return FusedStep(self.exchange, self.losses, rate)
         if rate not in self._steps:
-            stay = library_of(self.losses).sparse(
-                scipy.sparse.diags_array(1 - to_host(self.losses) / rate, format="csr")
-            )
-            self._steps[rate] = stay + self.exchange * (1 / rate)
+            stay = 1 - to_host(self.losses) / rate
+            if isinstance(self.exchange, scipy.sparse.dia_array):
+                data = np.concatenate([self.exchange.data / rate, stay[None]])
+                offsets = np.append(self.exchange.offsets, 0)
+                self._steps[rate] = scipy.sparse.dia_array((data, offsets), shape=self.exchange.shape)
+            else:
+                kept = library_of(self.losses).sparse(scipy.sparse.diags_array(stay, format="csr"))
+                self._steps[rate] = kept + self.exchange * (1 / rate)
         return self._steps[rate]
 
     @staticmethod
@@ -61,20 +63,6 @@ class Rates:
         kept = library.sparse(scipy.sparse.diags_array(host, format="csr"))
         largest = float(-host.min())
         return Rates(matrix - kept, -diagonal, 0 * diagonal, largest, 2 * largest)
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """P = I + A/rate on the host, by the rates of A."""
-
-    rates: Rates
-    rate: float
-
-    def __matmul__(self, density: np.ndarray) -> np.ndarray:
-        result: np.ndarray = self.rates.exchange @ density
-        result += (self.rate - self.rates.losses) * density
-        result /= self.rate
-        return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,160 @@
+"""One measurement in a process of its own, as JSON: `python -m bench.measure PROBLEM SOLVER CELLS SECONDS REFERENCE`.
+
+Processor time of this process and its children, set-up counted, imports and compilation not: a tiny problem goes
+before. The least of several runs, as many as fit into so many seconds; REFERENCE is a file to keep what is costly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import ours, peers
+from bench.problems import POROUS, PROBLEMS
+
+LINEAR: dict[str, Callable[..., np.ndarray]] = {
+    "mudot": ours.exponential,
+    "mudot, extrapolated": ours.extrapolated,
+    "CN + splu": peers.crank_nicolson,
+    "expm_multiply": peers.krylov,
+    "solve_ivp BDF": peers.bdf,
+    "solve_ivp RK45": peers.runge_kutta,
+    "FiPy": peers.fipy,
+    "fplanck": peers.fplanck,
+    "py-pde": peers.py_pde,
+}
+POROUS_MEDIUM: dict[str, Callable[..., np.ndarray]] = {
+    "mudot": ours.porous,
+    "solve_ivp BDF": peers.porous_bdf,
+    "py-pde": peers.py_pde_porous,
+}
+
+
+def measured(problem: str, solver: str, cells: int, seconds: float, kept: Path | None = None) -> dict[str, Any]:
+    """What a solver needs and misses. `error` is relative, in L1; for P5 against a direct sum."""
+    if problem == "P5":
+        return _right_hand_side(solver, cells, seconds)
+    if problem == "P4":
+        run = partial(POROUS_MEDIUM[solver], cells)
+        warm, reference = partial(POROUS_MEDIUM[solver], 16), POROUS.exact(cells, POROUS.last)
+    else:
+        case = PROBLEMS[problem]
+        run, reference = partial(LINEAR[solver], case, cells), case.reference(cells, kept)
+        warm = partial(LINEAR[solver], case, 16)
+    if solver == "py-pde":
+        # It compiles for every grid anew: a short run on this one keeps the solver in its cache.
+        run(stop=1e-5)
+    else:
+        warm()
+        if solver.startswith("mudot"):
+            _compiled()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found, best = _timed(run, seconds)
+    return {
+        "seconds": best,
+        "error": float(np.abs(found - reference).sum() / np.abs(reference).sum()),
+        "minimum": float(found.min()),
+        "mass": float(found.sum() / reference.sum() - 1),
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "arrays": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / (8 * found.size),
+    }
+
+
+def _compiled() -> None:
+    """Load the compiled loops, which small problems do without."""
+    from mudot.meshes import Cartesian
+    from mudot.solvers.methods.semigroup import FokkerPlanck
+
+    mesh = Cartesian((160, 160), (0.0, 0.0), (1.0, 1.0))
+    x, y = mesh.coordinates
+    FokkerPlanck(mesh, x * y).advance(np.ones(mesh.shape) + x, 1e-4, 1e-4, 1e-6)
+
+
+def _timed(run: Callable[[], Any], seconds: float) -> tuple[Any, float]:
+    """The result and the least processor time."""
+    stop, best = time.monotonic() + seconds, float("inf")
+    while True:
+        start = _clock()
+        found = run()
+        best = min(best, _clock() - start)
+        if time.monotonic() > stop:
+            return found, best
+
+
+def _clock() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def _right_hand_side(solver: str, cells: int, seconds: float) -> dict[str, Any]:
+    """P5: all of a right-hand side, its two rounds of matrix products alone, and a dense sum."""
+    density, field, found = ours.stein(cells)
+    mesh_line = np.linspace(-3, 3, cells + 1)
+    centers = (mesh_line[1:] + mesh_line[:-1]) / 2
+    factor = np.exp(-((centers[:, None] - centers) ** 2) / (2 * 0.09))
+    if solver == "mudot":
+        from mudot.meshes import Cartesian
+        from mudot.solvers.geometries import Stein
+        from mudot.solvers.kernels.functions import GaussianKernel
+
+        mesh, geometry = Cartesian((cells, cells), (-3.0, -3.0), (3.0, 3.0)), Stein(GaussianKernel(0.3))
+        _, best = _timed(lambda: geometry.onsager(mesh, density).apply(field), seconds)
+    elif solver == "matrix products alone":
+        _, best = _timed(lambda: [factor @ density @ factor for _ in range(2)], seconds)
+    else:
+        matrix = np.kron(factor, factor)
+        _, best = _timed(lambda: [matrix @ density.ravel() for _ in range(2)], seconds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": best, "error": None, "minimum": float(found.min()), "mass": 0.0, "peak": peak, "arrays": None}
+
+
+def triad(cells: int) -> float:
+    """Bytes a second of a = b + s c on arrays of so many numbers, compiled, on one thread: 32 bytes each, as the memory
+    sees it (b and c read, a read before it is written)."""
+    import numba  # type: ignore[import-untyped, unused-ignore]
+
+    @numba.njit(fastmath=False)  # type: ignore[untyped-decorator, unused-ignore]
+    def run(a: np.ndarray, b: np.ndarray, c: np.ndarray, repeat: int) -> None:
+        for k in range(repeat):
+            s = 1.0 + k
+            for i in range(a.size):
+                a[i] = b[i] + s * c[i]
+
+    a, b, c = (np.ones(cells) for _ in range(3))
+    repeat = max(1, 10**8 // cells)
+    run(a, b, c, 1)
+    _, best = _timed(lambda: run(a, b, c, repeat), 0.5)
+    return 32.0 * cells * repeat / best
+
+
+def sweep(cells: int) -> float:
+    """Seconds of one term of the recurrence on cells x cells, with the sum it goes into."""
+    from mudot.meshes import Cartesian
+    from mudot.solvers.methods.semigroup import FokkerPlanck
+    from mudot.solvers.methods.series import series
+
+    mesh = Cartesian((cells, cells), (0.0, 0.0), (1.0, 1.0))
+    x, y = mesh.coordinates
+    rates = FokkerPlanck(mesh, x * y).rates
+    terms = max(8, 10**8 // mesh.size // 8 * 8)
+    table, start = np.full((1, terms + 1), 1e-3), np.ones(mesh.size)
+    _, best = _timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(terms), 0.5)
+    return best / terms
+
+
+if __name__ == "__main__":
+    name, what, number, least, reference = sys.argv[1:]
+    if name == "triad":
+        answer: dict[str, Any] = {"bandwidth": triad(int(number) ** 2), "sweep": sweep(int(number))}
+    else:
+        answer = measured(name, what, int(number), float(least), Path(reference))
+    print(json.dumps(answer | {"load": os.getloadavg()[0]}))

@@ -1,0 +1,52 @@
+"""mudot on the problems of the benchmark. Every function sets up all it needs: that is part of the time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.problems import POROUS, FokkerPlanckProblem
+from mudot.meshes import Cartesian, log_average
+from mudot.solvers.methods.semigroup import FokkerPlanck
+
+
+def _mesh(problem: FokkerPlanckProblem, cells: int) -> Cartesian:
+    d = problem.dimension
+    return Cartesian((cells,) * d, (-problem.half,) * d, (problem.half,) * d)
+
+
+def exponential(problem: FokkerPlanckProblem, cells: int) -> np.ndarray:
+    """The semigroup by the way of choice, positive and without error in time."""
+    mesh = _mesh(problem, cells)
+    log_target = log_average(mesh, lambda *x: -problem.potential(*x))
+    return np.asarray(FokkerPlanck(mesh, log_target).advance(problem.start(cells), problem.stop, 1.0, 1e-6).density)
+
+
+def extrapolated(problem: FokkerPlanckProblem, cells: int) -> np.ndarray:
+    """Of fourth order in space, on a mesh of `cells` from this one and its refinement; not positive in the tails."""
+    coarse, fine = exponential(problem, cells), exponential(problem, 2 * cells)
+    for axis in range(problem.dimension):
+        fine = (np.take(fine, range(0, 2 * cells, 2), axis) + np.take(fine, range(1, 2 * cells, 2), axis)) / 2
+    return np.asarray((4 * fine - coarse) / 3)
+
+
+def porous(cells: int) -> np.ndarray:
+    """Super-time-stepping at its own choice of steps."""
+    from mudot.solvers.methods.porous_medium import PorousMedium
+    from mudot.solvers.methods.super_time_stepping import SuperTimeStepping
+
+    mesh = Cartesian((cells, cells), (-POROUS.half,) * 2, (POROUS.half,) * 2)
+    method = SuperTimeStepping(PorousMedium(mesh, 2.0))
+    duration = POROUS.last - POROUS.first
+    return np.asarray(method.march(POROUS.exact(cells, POROUS.first), duration, 1e-3)[0])
+
+
+def stein(cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Density, field and div(mu K(mu grad xi)) for a Gaussian kernel of width 0.3 on [-3, 3]^2."""
+    from mudot.solvers.geometries import Stein
+    from mudot.solvers.kernels.functions import GaussianKernel
+
+    mesh = Cartesian((cells, cells), (-3.0, -3.0), (3.0, 3.0))
+    x, y = mesh.coordinates
+    density, field = np.exp(-((x - 0.5) ** 2) - y**2), x**2 - x * y
+    onsager = Stein(GaussianKernel(0.3)).onsager(mesh, density)
+    return density, field, -onsager.apply(field)
