@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import defaultdict
@@ -91,13 +92,27 @@ def parser() -> argparse.ArgumentParser:
     validate.add_argument("--quick", action="store_true", help="coarse meshes, about two minutes")
     validate.add_argument("--fresh", action="store_true", help="run cases again whose results are kept from before")
     validate.add_argument("--output", "-o", type=Path, default=Path("report"), help="folder of the report")
+    _jobs(validate)
     rates = commands.add_parser("rates", help="constants of functional inequalities and decay, as tables and a report")
     rates.add_argument("--quick", action="store_true", help="fewer states, coarse meshes")
     rates.add_argument("--output", "-o", type=Path, default=Path("report-rates"), help="folder of the report")
+    _jobs(rates)
     gamma = commands.add_parser("gamma", help="evidence for evolutionary Gamma-convergence, as tables and a report")
     gamma.add_argument("--quick", action="store_true", help="coarse meshes")
     gamma.add_argument("--output", "-o", type=Path, default=Path("report-gamma"), help="folder of the report")
+    _jobs(gamma)
     return top
+
+
+def _jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--jobs", type=_count, metavar="N", help="cases at a time; one per processor by default")
+
+
+def _count(text: str) -> int:
+    """A positive number for argparse, which names the option in its one line."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -182,7 +197,14 @@ def _expect(options: argparse.Namespace) -> int:
     return 0
 
 
+def _one_thread_each() -> None:
+    """Cases are small and share the processors: one thread each, told before the linear algebra of SciPy is loaded."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
 def _validate(options: argparse.Namespace) -> int:
+    _one_thread_each()
     from mudot.validation import runner
 
     cases = runner.chosen(options.case)
@@ -195,7 +217,7 @@ def _validate(options: argparse.Namespace) -> int:
     begin, store = time.perf_counter(), options.output / "cases"
     if options.fresh:
         kept.forget(store, [case.name for case in cases], options.quick)
-    results = runner.run_cases(cases, options.quick, _say, store)
+    results = runner.run_cases(cases, options.quick, _say, store, options.jobs)
     page = report.write(options.output, cases, results, options.quick, time.perf_counter() - begin)
     passed = sum(result.passed for result in results)
     print(f"{passed} of {len(results)} cases passed in {time.perf_counter() - begin:.0f} s; {page}")
@@ -203,25 +225,27 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _rates(options: argparse.Namespace) -> int:
+    _one_thread_each()
     from mudot.validation import report, runner, tables
     from mudot.validation.cases import ALL_RATES
     from mudot.validation.rates.table import gathered
 
     begin = time.perf_counter()
-    results = runner.run_cases(ALL_RATES, options.quick, _say, options.output / "cases")
+    results = runner.run_cases(ALL_RATES, options.quick, _say, options.output / "cases", options.jobs)
     tables.show([gathered(result.outcome for result in results)])
     print(report.write(options.output, ALL_RATES, results, options.quick, time.perf_counter() - begin))
     return 0 if all(result.passed for result in results) else 1
 
 
 def _gamma(options: argparse.Namespace) -> int:
+    _one_thread_each()
     from mudot.validation import report, runner, tables
     from mudot.validation.cases.gamma import GAMMA
     from mudot.validation.cases.gamma_exact import GAMMA_EXACT
     from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 
     begin, cases = time.perf_counter(), (*GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)
-    results = runner.run_cases(cases, options.quick, _say, options.output / "cases")
+    results = runner.run_cases(cases, options.quick, _say, options.output / "cases", options.jobs)
     for result in results:
         tables.show(result.outcome.tables)
     print(report.write(options.output, cases, results, options.quick, time.perf_counter() - begin))

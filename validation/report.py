@@ -20,6 +20,7 @@ from mudot.meshes.version import __version__
 from mudot.validation.cases import SECTIONS
 from mudot.validation.figures import convergence_figure, curves_figure, save_book, scene_figure, shade
 from mudot.validation.outcome import Case, Plot, Scene
+from mudot.validation.rates.table import COLUMNS, gathered
 from mudot.validation.runner import Result
 
 
@@ -33,8 +34,18 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
         loader=jinja2.PackageLoader("mudot.validation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
-    page = folder / "index.html"
-    page.write_text(environment.get_template("report.html").render(facts=facts, sections=_sections(entries)))
+    environment.filters["sum_seconds"] = lambda groups: sum(e["result"].seconds for _, group in groups for e in group)
+    page, sections = folder / "index.html", _sections(entries)
+    failures = [
+        (entry, check)
+        for _, group in sections
+        for entry in group
+        for check in entry["result"].outcome.checks
+        if not check.passed
+    ]
+    constants = gathered(result.outcome for result in results)
+    template = environment.get_template("report.html")
+    page.write_text(template.render(facts=facts, sections=sections, failures=failures, constants=constants))
     pictures = [
         (f"{case.title}: {plot.title}", _figure(plot))
         for case, result in zip(cases, results, strict=True)
@@ -46,11 +57,14 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
 
 
 def _sections(entries: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Entries under the headings of their cases; others under their own."""
+    """Entries under the headings of their cases, numbered; others under their own."""
     place = {case.name: title for title, cases in SECTIONS for case in cases}
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
         groups.setdefault(place.get(entry["case"].name, "Further cases"), []).append(entry)
+    for part, group in enumerate(groups.values(), 1):
+        for number, entry in enumerate(group, 1):
+            entry["number"] = f"{part}.{number}"
     return list(groups.items())
 
 
@@ -75,7 +89,23 @@ def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, A
         (folder / f"{case.name}-{number + 1}.png").write_bytes(picture)
         images.append({"title": plot.title, "data": base64.b64encode(picture).decode()})
     command = f"mudot validate --case {case.name}" + (" --quick" if quick else "")
-    return {"case": case, "result": result, "images": images, "command": command}
+    # Constants of decay stand together at the end of the page.
+    tables = [table for table in result.outcome.tables if table.columns != COLUMNS]
+    return {
+        "case": case,
+        "result": result,
+        "images": images,
+        "tables": tables,
+        "command": command,
+        "verdict": _verdict(result),
+    }
+
+
+def _verdict(result: Result) -> str:
+    checks = result.outcome.checks
+    count = sum(check.passed for check in checks)
+    words = "passed" if result.passed else "FAILED"
+    return f"{words}: {count} of {len(checks)} checks within their tolerances, {result.seconds:.1f} s"
 
 
 def _png(plot: Plot | Scene) -> bytes:

@@ -52,12 +52,17 @@ def run_case(name: str, quick: bool) -> Result:
 
 
 def run_cases(
-    cases: Sequence[Case], quick: bool, report: Callable[[Result], None], store: Path | None = None
+    cases: Sequence[Case],
+    quick: bool,
+    report: Callable[[Result], None],
+    store: Path | None = None,
+    jobs: int | None = None,
 ) -> list[Result]:
     """Run cases, independent ones side by side, and report each as it ends; results come in the order of the cases.
 
     store: a folder where each result is kept as it comes; those already there, of this code and these meshes, are
         taken as they are
+    jobs: how many at a time; None for one per processor
     """
     from mudot.validation import kept
 
@@ -71,7 +76,8 @@ def run_cases(
     queue = sorted(
         (case.name for case in cases if case.name not in done), key=lambda name: -durations.get(name, float("inf"))
     )
-    with ProcessPoolExecutor(max_workers=max(1, min(threads.processors(), len(queue)))) as pool:
+    workers = max(1, min(jobs or threads.processors(), len(queue)))
+    with ProcessPoolExecutor(max_workers=workers) as pool:
         for future in as_completed([pool.submit(run_case, name, quick) for name in queue]):
             result = future.result()
             done[result.case] = result

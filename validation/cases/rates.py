@@ -54,7 +54,8 @@ def _global(quick: bool) -> Outcome:
         source = "Zhu and Mielke 2024, Cor. 6.5" if p < 0.5 else "Zhu and Mielke 2024, Cor. 6.5; I = 2F"
         for name, of in (("FR", found), ("WFR", joint)):
             measured = of.inequality, of.decay, of.states
-            lines.append(Rate(name, f"power {p:g}", "positive measures", "≥", c, *measured, source))
+            setting = "positive measures" + (f", rtol {rtol:g}" if name == "WFR" else "")
+            lines.append(Rate(name, f"power {p:g}", setting, "≥", c, *measured, source))
     for p in (-1.0, 0.0, 0.25, 0.5):
         huge = ratio_of(mesh, PowerDivergence(p, pi), FisherRao(), 1e12 * pi)
         c = theorems.plain_constant(p)
@@ -135,7 +136,9 @@ def _none(quick: bool) -> Outcome:
         outcome.checks.append(Check(f"KL, s ≥ exp(-{depth:g}): least I/F", least, c, "at least"))
         outcome.checks.append(Check(f"KL, s = exp(-{depth:g}): c_B is attained", attained, 1e-10, "within", c))
         rows.append((f"KL, s ≥ exp(-{depth:g})", depth, least))
-        lines.append(Rate("FR", "power 1", f"s ≥ exp(-{depth:g})", "≥", c, least, None, len(starts), "derived"))
+        lines.append(
+            Rate("FR", "power 1", f"s ≥ exp(-{depth:g})", "≥", c, min(least, attained), None, len(starts), "derived")
+        )
     outcome.plots.append(
         Plot("no constant beyond p = 1/2", "$B$, $\\mu = e^{-B}\\pi$", "$I/F$", tuple(curves), False, True)
     )
