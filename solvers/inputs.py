@@ -58,15 +58,21 @@ def read(path: str | Path) -> Inputs:
     Raises MudotError, one line with file, table and key, for whatever the format does not allow.
     """
     path = Path(path)
+    text, content = contents(path)
+    with naming(f"{path}: "):
+        return checked(path, text, content)
+
+
+def contents(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and its unchecked tables. Raises MudotError, one line that names the file."""
     with naming(f"{path}: "):
         text = _text(path)
         try:
-            content = tomllib.loads(text)
+            return text, tomllib.loads(text)
         except RecursionError:
             raise MudotError("not valid TOML: nested too deeply") from None
         except ValueError as error:
             raise MudotError(f"not valid TOML: {error}") from None
-        return _inputs(path, text, content)
 
 
 def _text(path: Path) -> str:
@@ -84,9 +90,10 @@ def _text(path: Path) -> str:
         raise MudotError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _inputs(path: Path, text: str, content: Mapping[str, Any]) -> Inputs:
+def checked(path: Path, text: str, content: Mapping[str, Any]) -> Inputs:
+    """The tables of a problem. Raises MudotError that names table and key."""
     _check_tables(content)
-    mesh = _table(MeshTable, "[mesh]", content["mesh"])
+    mesh = table_of(MeshTable, "[mesh]", content["mesh"])
     _check_mesh(mesh)
     target, initial = (_density(f"[{name}]", content[name]) for name in ("target", "initial"))
     for place, table in (("[target] ", target), ("[initial] ", initial)):
@@ -99,7 +106,7 @@ def _inputs(path: Path, text: str, content: Mapping[str, Any]) -> Inputs:
     kernels = [_kernel(f"[{name}", table, content) for name, table in (("energy", energy), ("geometry", geometry))]
     if "kernel" in content and not (energy.uses_kernel or geometry.uses_kernel):
         raise MudotError("[kernel]: neither the energy nor the geometry uses a kernel; remove the table")
-    time = _table(TimeTable, "[time]", content["time"])
+    time = table_of(TimeTable, "[time]", content["time"])
     _check_time(time)
     title = content.get("title", "")
     reaction = _reaction_kernel(geometry, content["geometry"])
@@ -152,7 +159,7 @@ def _check_tables(content: Mapping[str, Any]) -> None:
         raise MudotError(f"title: got {quoted(content['title'])}; expected text in quotes")
 
 
-def _table(model: type[T], place: str, content: object) -> T:
+def table_of(model: type[T], place: str, content: object) -> T:
     """The content of a table as its model; `place` is how messages call it."""
     if not isinstance(content, dict):
         raise MudotError(f"{place}: got {quoted(content)}; expected a table of keys and values")
@@ -193,13 +200,13 @@ def _named(place: str, content: object, available: Mapping[str, type[T]]) -> T:
     if name not in available:
         near = suggestion(name, available)
         raise MudotError(f"{place} name: unknown name {quoted(name)}; expected one of {listed(available)}{near}")
-    return _table(available[name], place, content)
+    return table_of(available[name], place, content)
 
 
 def _density(place: str, content: object) -> DensityTable:
     if isinstance(content, dict) and isinstance(content.get("mixture"), dict):
-        content = {**content, "mixture": _table(Mixture, f"{place} mixture:", content["mixture"])}
-    table = _table(DensityTable, place, content)
+        content = {**content, "mixture": table_of(Mixture, f"{place} mixture:", content["mixture"])}
+    table = table_of(DensityTable, place, content)
     if len(table.forms) != 1:
         found = " and ".join(table.forms) or "none"
         raise MudotError(f"{place}: expected exactly one of log_density, density, mixture, data; found {found}")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mudot.meshes.errors import MudotError
 from mudot.meshes.version import __version__
 
 if TYPE_CHECKING:
+    from mudot.validation.outcome import Case
     from mudot.validation.runner import Result
 
 _RUN_EXAMPLES = """examples:
@@ -28,6 +30,7 @@ _EXAMPLES = """examples:
   mudot reference problem.toml --rtol 1e-3 -o reference.h5   with error bars
   mudot compare result.h5 particles.npz        distances of particles to the flow, beside their noise
   mudot sample result.h5 --time 1 -o draws.npz independent draws
+  mudot gamma study.toml -o DIR                a family of gradient systems beside its limit
   mudot validate                               every validation case; report/index.html
 """
 
@@ -98,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     rates.add_argument("--output", "-o", type=Path, default=Path("report-rates"), help="folder of the report")
     _jobs(rates)
     gamma = commands.add_parser("gamma", help="evidence for evolutionary Gamma-convergence, as tables and a report")
+    gamma.add_argument("study", type=Path, nargs="?", help="a TOML file with a family and its limit; else every case")
     gamma.add_argument("--quick", action="store_true", help="coarse meshes")
     gamma.add_argument("--output", "-o", type=Path, default=Path("report-gamma"), help="folder of the report")
     _jobs(gamma)
@@ -240,12 +244,23 @@ def _rates(options: argparse.Namespace) -> int:
 def _gamma(options: argparse.Namespace) -> int:
     _one_thread_each()
     from mudot.validation import report, runner, tables
-    from mudot.validation.cases.gamma import GAMMA
-    from mudot.validation.cases.gamma_exact import GAMMA_EXACT
-    from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
+    from mudot.validation.cases import GAMMA_CASES
 
-    begin, cases = time.perf_counter(), (*GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)
-    results = runner.run_cases(cases, options.quick, _say, options.output / "cases", options.jobs)
+    begin = time.perf_counter()
+    if options.study is None:
+        cases: Sequence[Case] = GAMMA_CASES
+        results = runner.run_cases(cases, options.quick, _say, options.output / "cases", options.jobs)
+    else:
+        from mudot.validation.gamma.study import FlowFailed, case_of, gamma_study
+
+        cases = [replace(case_of(options.study), command=f"mudot gamma {options.study}")]
+        try:
+            outcome = gamma_study(options.study, options.quick, lambda line: print(f"  {line}", flush=True))
+        except FlowFailed as error:
+            print(f"mudot: {error}", file=sys.stderr)
+            return 1
+        results = [runner.Result(cases[0].name, outcome, time.perf_counter() - begin)]
+        _say(results[0])
     for result in results:
         tables.show(result.outcome.tables)
     print(report.write(options.output, cases, results, options.quick, time.perf_counter() - begin))

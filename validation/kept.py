@@ -1,7 +1,7 @@
 """Results of finished cases on disk: a validation that was stopped goes on where it was.
 
-One JSON file per case and kind of mesh, written whole or not at all. Its key is a hash of every source file and of the
-versions of the numerical libraries: a result of other code is computed again.
+One JSON file per case and kind of mesh, written whole or not at all. Its key is a hash of every source, of every TOML
+file and of the versions of the numerical libraries: a result of other code is computed again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @cache
 def code_key() -> str:
-    """What the numbers depend on, in 16 digits: sources, Python, NumPy, SciPy.
+    """What the numbers depend on, in 16 digits: sources, problem files, Python, NumPy, SciPy.
 
     >>> len(code_key())
     16
@@ -34,7 +34,7 @@ def code_key() -> str:
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(f"{platform.python_version()} {numpy.__version__} {scipy.__version__}".encode())
     for part in ("meshes", "solvers", "validation"):
-        for path in sorted((root / part).rglob("*.py")):
+        for path in sorted(path for kind in ("*.py", "*.toml") for path in (root / part).rglob(kind)):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -124,6 +124,7 @@ class Case:
     """A claim with its source, and the computation that tests it.
 
     run: called with `quick` (coarse meshes, the same tolerances on orders) and returning the outcome
+    command: what repeats it, where that is not `mudot validate --case NAME`
     """
 
     name: str
@@ -132,3 +133,4 @@ class Case:
     source: str
     setup: str
     run: Callable[[bool], Outcome]
+    command: str = ""

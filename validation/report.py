@@ -88,7 +88,7 @@ def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, A
         picture = _png(plot)
         (folder / f"{case.name}-{number + 1}.png").write_bytes(picture)
         images.append({"title": plot.title, "data": base64.b64encode(picture).decode()})
-    command = f"mudot validate --case {case.name}" + (" --quick" if quick else "")
+    command = (case.command or f"mudot validate --case {case.name}") + (" --quick" if quick else "")
     # Constants of decay stand together at the end of the page.
     tables = [table for table in result.outcome.tables if table.columns != COLUMNS]
     return {

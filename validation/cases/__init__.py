@@ -10,6 +10,7 @@ from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.gamma_exact import GAMMA_EXACT
 from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
+from mudot.validation.cases.gamma_studies import GAMMA_STUDIES
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
@@ -32,11 +33,14 @@ from mudot.validation.outcome import Case
 ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
 """What `mudot rates` computes."""
 
+GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)
+"""Those of `mudot gamma`."""
+
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Transport, reaction and their sums", (*TRANSPORT, *STATIONARY, *REACTION, *SPLITTING, *SPECTRUM)),
     ("Kernel geometries", (*KERNELS, *KERNEL_EXACT)),
     ("Flat and interaction-force geometries, identities and limits", (*FLAT, *IDENTITIES, *LIMITS)),
-    ("Evolutionary Γ-convergence", (*GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)),
+    ("Evolutionary Γ-convergence", GAMMA_CASES),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),

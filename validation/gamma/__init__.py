@@ -1,0 +1,1 @@
+"""Evolutionary Gamma-convergence, measured: families of gradient systems beside their limit, with error bars."""
