@@ -119,14 +119,18 @@ class Study:
         return dict(rates) if isinstance(rates, dict) else dict.fromkeys(_SOLUTIONS, rates)
 
     def coarser(self) -> Study:
-        """The same study on half the cells."""
-        one, *_ = self.members
-        if any(n % 2 for n in one.mesh.cells):
-            raise MudotError(
-                f"{self.path}: [mesh] cells: got {list(one.mesh.cells)}; expected even numbers for --quick"
-            )
-        return replace(self, limit=refined(self.limit, 0.5), members=tuple(refined(m, 0.5) for m in self.members),
-                       smoothers=tuple(refined(m, 0.5) for m in self.smoothers))  # fmt: skip
+        """The same study on half the cells, without the last entry of a ladder of more than three."""
+        cells = self.members[0].mesh.cells
+        if any(n % 2 for n in cells):
+            raise MudotError(f"{self.path}: [mesh] cells: got {cells}; expected even numbers for --quick")
+        kept = max(3, len(self.members) - 1)
+        return replace(
+            self,
+            family=self.family.model_copy(update={"ladder": self.family.ladder[:kept]}),
+            limit=refined(self.limit, 0.5),
+            members=tuple(refined(member, 0.5) for member in self.members[:kept]),
+            smoothers=tuple(refined(smoother, 0.5) for smoother in self.smoothers[:kept]),
+        )
 
 
 def refined(inputs: Inputs, factor: float, rtol: float = 1.0) -> Inputs:

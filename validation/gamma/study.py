@@ -23,8 +23,8 @@ from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 __all__ = ["FlowFailed", "case_of", "computed", "gamma_study"]
 
-POINTS, FEW = 5, 3
-"""Gauss points in time; quick."""
+POINTS = 5
+"""Gauss points in time."""
 LIMINF = 0.02
 """Share of D_0 by which D_lambda of the last, strongly perturbed curve may lie below it."""
 BALANCE = 1e-4
@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 def gamma_study(path: str | Path, quick: bool = False, say: Say = lambda line: None) -> Outcome:
     """Compute the study of a file: checks, tables and curves.
 
-    quick: half the cells;   say: told what is being computed
+    quick: half the cells, one member less;   say: told what is being computed
     Raises MudotError for a file that cannot be used, FlowFailed where a flow fails.
     """
     return computed(read_study(path), quick, say)
@@ -58,25 +58,25 @@ def case_of(path: Path) -> Case:
 
 def computed(study: Study, quick: bool = False, say: Say = lambda line: None) -> Outcome:
     """Compute a study (see `gamma_study`)."""
-    study, points = (study.coarser(), FEW) if quick else (study, POINTS)
+    study = study.coarser() if quick else study
     cells = "x".join(map(str, study.limit.mesh.cells))
     say(f"on {cells} cells")
-    coarse = measure(study, 1, 1.0, points)
+    coarse = measure(study, 1, 1.0, POINTS)
     say(f"on {cells} cells, tolerance / 100")
-    tight = measure(study, 1, 0.01, points + 2)
+    tight = measure(study, 1, 0.01, POINTS + 2)
     say("on twice as many cells per axis")
-    fine = measure(study, 2, 1.0, points)
+    fine = measure(study, 2, 1.0, POINTS)
     found = {
         name: Measured(value, np.abs(value - first) + 2 * np.abs(tight.values[name] - first))
         for (name, value), first in zip(fine.values.items(), coarse.values.values(), strict=True)
     }
     fits = {name: fitted(study.distances, measured) for name, measured in found.items()}
     outcome = Outcome()
-    outcome.checks += [*_convergence(found), *_rates(study, fits), *_books(fine), *_liminf(study, fine)]
+    outcome.checks += [*_convergence(found), *_rates(study, fits, quick), *_books(fine), *_liminf(study, fine)]
     members, limit = systems(study, 1, 1.0)
     if not study.of_meshes:
-        for name, worst in violations(members, limit, study.family.monotone).items():
-            outcome.checks.append(Check(f"arbitrary states, {name}: worst violation", worst, 1e-6))
+        for name, (worst, bound) in violations(members, limit, study.family.monotone).items():
+            outcome.checks.append(Check(f"arbitrary states, {name}: worst violation", worst, bound))
     outcome.tables += [_powers(study, fits), *_numbers(study, found), *_curves(study, fine)]
     outcome.plots += _plots(study, found, fine)
     return outcome
@@ -93,11 +93,16 @@ def _convergence(found: dict[str, Measured]) -> list[Check]:
     return checks
 
 
-def _rates(study: Study, fits: dict[str, Fit]) -> list[Check]:
+def _rates(study: Study, fits: dict[str, Fit], quick: bool) -> list[Check]:
+    """Powers against those predicted. Coarse meshes may not resolve them, and few numbers make no interval."""
     checks, width = [], study.family.rate_tolerance
     for name, power in study.predictions.items():
         fit = fits.get(name, Fit(np.nan, np.nan, np.nan, 0))
         label = QUANTITIES[name]
+        if quick:
+            if fit.points >= FEWEST:
+                checks.append(Check(f"{label}: power", fit.power, width, "within", power))
+            continue
         checks.append(Check(f"{label}: numbers above {CLEAR:g} bars", fit.points, FEWEST, "at least"))
         checks.append(Check(f"{label}: power", fit.power, width, "within", power))
         checks.append(Check(f"{label}: half-width of its interval", fit.width, width))
