@@ -185,7 +185,8 @@ def _plots(study: Study, found: dict[str, Measured], fine: Ladder) -> list[Plot]
             line = [float(level * (d / x[-1]) ** power) for d in x]
             series.append(Series(f"predicted power {power:g}", x, line, exact=True))
         plots.append(Plot(title, label, "difference to the limit", tuple(series), True, True))
-    labels = [*(f"{v:g}" for v in study.family.ladder), "limit"]
+    key = study.family.parameter.rpartition(".")[2]
+    labels = [*(f"{key} {v:g}" for v in study.family.ladder), "limit"]
     times = [float(t) for t in fine.times]
     curves = [Series(label, times, [float(v) for v in energy], exact=label == "limit")
               for label, energy in zip(labels, fine.energies, strict=True)]  # fmt: skip
