@@ -11,6 +11,7 @@ from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.gamma_exact import GAMMA_EXACT
 from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 from mudot.validation.cases.gamma_studies import GAMMA_STUDIES
+from mudot.validation.cases.gamma_transport import GAMMA_TRANSPORT
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
@@ -33,7 +34,7 @@ from mudot.validation.outcome import Case
 ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
 """What `mudot rates` computes."""
 
-GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, *GAMMA_EXACT, GAMMA_SMOOTHED)
+GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, *GAMMA_EXACT, GAMMA_TRANSPORT, GAMMA_SMOOTHED)
 """Those of `mudot gamma`."""
 
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (

@@ -20,6 +20,7 @@ from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao, Wasserstein
 from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.methods.reaction import PowerReaction
+from mudot.validation.gamma.fits import Measured, fitted
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 Row = tuple[str | int | float, ...]
@@ -32,15 +33,9 @@ SLOPE = 0.7598734631
 
 
 def _power(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Least-squares power of x in y, and its 95 % half-width by Student's t."""
-    from scipy.stats import t as student
-
-    a, b = np.log(x), np.log(y)
-    a, b = a - a.mean(), b - b.mean()
-    slope = float((a * b).sum() / (a * a).sum())
-    rest = b - slope * a
-    error = math.sqrt(float((rest * rest).sum()) / (len(a) - 2) / float((a * a).sum()))
-    return slope, float(student.ppf(0.975, len(a) - 2)) * error
+    """The power of x in y, and its 95 % half-width."""
+    fit = fitted(list(x), Measured(y, np.zeros_like(y)))
+    return fit.power, fit.scatter
 
 
 def _family(quick: bool) -> Outcome:
@@ -144,10 +139,29 @@ def _rates(quick: bool) -> Outcome:
             Check(f"S = {order:g}: power of the ridge in the distance of solutions", power, 0.09, "within", predicted)
         )
         rows.append((f"{order:g}", "solutions, t = 1", power, width, predicted))
+    rows += _logarithmic(outcome)
     columns = ("source order S", "quantity", "power", "95 % half-width", "predicted")
     outcome.tables.append(Table("Powers of the ridge, Laplace kernel of length 0.15", columns, tuple(rows)))
     outcome.plots.append(Plot("source orders", "ridge", r"$(R^*_0 - R^*_\lambda)/R^*_0$", tuple(series), True, True))
     return outcome
+
+
+def _logarithmic(outcome: Outcome) -> list[Row]:
+    """A Gaussian kernel and a force of Sobolev order r = 1/2: R*_0 - R*_lambda falls like log(kappa/lambda)^-r only,
+    kappa the integral of the kernel, and like no power of the ridge."""
+    order, width = 0.5, 0.03
+    mesh, xi = _source(order, 1 << 15)
+    top = width * math.sqrt(2 * math.pi)
+    ladder, limit, missing = top * np.geomspace(1e-4, 1e-9, 6), 0.5 * integrate(mesh, xi * xi), []
+    for ridge in ladder:
+        onsager = KernelApproximateFisherRao(GaussianKernel(width), float(ridge)).onsager(mesh, np.ones(mesh.shape))
+        missing.append(limit - sum(onsager.dual(xi)))
+    power, half = _power(1 / np.log(top / ladder), np.array(missing))
+    claim = "Gaussian kernel, r = 1/2: power of 1/log(κ/λ) in R* of the limit minus R*"
+    outcome.checks.append(Check(claim, power, 0.05, "within", order))
+    algebraic, _ = _power(ladder, np.array(missing))
+    outcome.checks.append(Check("Gaussian kernel, r = 1/2: power of the ridge itself", algebraic, 0.05))
+    return [("-", "R*, one state, Gaussian kernel, in 1/log(κ/λ)", power, half, order)]
 
 
 def _solutions(order: float, cells: int) -> tuple[float, float]:
@@ -341,7 +355,8 @@ GAMMA = (
     _case(
         "gamma-rates",
         "The source condition decides the power",
-        "With source order S slopes and energies converge like λ^min(1, S), solutions like λ^min(1, S/2).",
+        "With source order S slopes and energies converge like λ^min(1, S), solutions like λ^min(1, S/2); with a "
+        "Gaussian kernel and a force of finite smoothness only like powers of log(1/λ).",
         "Laplace kernel of length 0.15 on the unit torus, forces of Sobolev order 1/4, 1/2 and 2",
         _rates,
     ),
