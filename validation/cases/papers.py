@@ -15,10 +15,13 @@ _POWERS = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 
 def _entropies(quick: bool) -> Outcome:
-    """One cell of mass s: F is phi_p(s), I is s phi_p'(s)^2."""
-    mesh, one = Cartesian(1, 0.0, 1.0), np.ones(1)
-    s = np.linspace(0.02, 1.3, 33 if quick else 65)
-    values, slopes, outcome = [], [], Outcome()
+    """One cell of mass s: F is phi_p(s), I is s phi_p'(s)^2. Markers are computed, lines the formulas."""
+    mesh, one, outcome = Cartesian(1, 0.0, 1.0), np.ones(1), Outcome()
+    s, fine = (
+        np.concatenate([np.geomspace(1e-6, 1.0, 25)[:-1], np.linspace(1.01, 1.3, 5)]),
+        np.geomspace(1e-6, 1.3, 400),
+    )
+    panels: dict[str, list[Series]] = {"value": [], "slope": [], "quotient": []}
     for p in _POWERS:
         energy = PowerDivergence(p, one)
         value = np.array([energy.value(mesh, r * one) for r in s])
@@ -26,27 +29,56 @@ def _entropies(quick: bool) -> Outcome:
             [2 * sum(FisherRao().onsager(mesh, r * one).dual(energy.first_variation(mesh, r * one))) for r in s]
         )
         exact = theorems.entropy(s, p), s * theorems.slope(s, p) ** 2
-        gaps = [float(np.max(np.abs(a - b))) for a, b in zip((value, slope), exact, strict=True)]
+        gaps = [float(np.max(np.abs(a - b) / (1 + b))) for a, b in zip((value, slope), exact, strict=True)]
         outcome.checks += [
             Check(f"p = {p:g}: largest error of phi_p", gaps[0], 1e-12),
             Check(f"p = {p:g}: largest error of s phi_p'²", gaps[1], 1e-11),
         ]
-        values.append(Series(f"$p = {p:g}$", list(map(float, s)), list(map(float, value))))
-        slopes.append(Series(f"$p = {p:g}$", list(map(float, s)), list(map(float, slope))))
-    kl = (values[3], slopes[3])
-    pair = (Series(r"$\phi_1(s)$", kl[0].x, kl[0].y), Series(r"$s\,\log^2 s$", kl[1].x, kl[1].y))
+        label, off = f"$p = {p:g}$", fine[np.abs(fine - 1) > 1e-3]
+        near, apart = s > 0.03, np.abs(s - 1) > 5e-3
+        drawn = fine[fine > 0.02]
+        panels["value"] += [_marks(label, s[near], value[near]), _line(label, drawn, theorems.entropy(drawn, p))]
+        lines = off, off * theorems.slope(off, p) ** 2
+        panels["slope"] += [_marks(label, s[apart], slope[apart]), _line(label, *lines)]
+        ratio = theorems.quotient(off, p)
+        panels["quotient"] += [_marks(label, s[apart], slope[apart] / value[apart]), _line(label, off, ratio)]
+    drawn = fine[fine > 5e-3]
+    pair = (
+        _line(r"$\phi_1(s)$", drawn, theorems.entropy(drawn, 1.0)),
+        _line(r"$s\,\log^2 s$", drawn, drawn * np.log(drawn) ** 2),
+    )
     outcome.plots += [
-        Plot("power entropies", "$s$", r"$\phi_p(s)$", tuple(values)),
-        Plot("KL and its slope: no constant below", "$s$", "", pair),
-        Plot("Lojasiewicz curves", "$s$", r"$s\,\phi_p'(s)^2$", tuple(slopes), logy=True),
+        Plot("Power entropies", "$s$", r"$\phi_p(s)$", tuple(panels["value"])),
+        Plot("KL and its slope: towards s = 0 the slope vanishes, KL does not", "$s$", "", pair),
+        Plot("Lojasiewicz curves", "$s$", r"$s\,\phi_p'(s)^2$", tuple(panels["slope"]), True, True),
+        Plot(
+            "Their quotients: bounded below for p ≤ 1/2 only",
+            "$s$",
+            r"$s\,\phi_p'(s)^2/\phi_p(s)$",
+            tuple(panels["quotient"]),
+            True,
+            True,
+        ),
     ]
     return outcome
+
+
+def _marks(label: str, x: np.ndarray, y: np.ndarray) -> Series:
+    return Series(label, [float(v) for v in x], [float(v) for v in y])
+
+
+def _line(label: str, x: np.ndarray, y: np.ndarray) -> Series:
+    return Series(label, [float(v) for v in x], [float(v) for v in y], exact=True)
 
 
 def _escape(quick: bool) -> Outcome:
     """Birth from a ratio of 1e-12 for every power."""
     mesh, one, first = Cartesian(1, 0.0, 1.0), np.ones(1), 1e-12
-    times, curves, outcome = [0.0, *np.linspace(0.1, 8.0, 40 if quick else 80)], [], Outcome()
+    times, curves, outcome = (
+        [0.0, *sorted([*np.geomspace(0.05, 60.0, 40 if quick else 80), *np.linspace(25, 31, 13)])],
+        [],
+        Outcome(),
+    )
     for p in _POWERS:
         flow = GradientFlow(mesh, PowerDivergence(p, one), FisherRao())
         found = solve(flow, first * one, times, rtol=1e-8).density[:, 0]
@@ -54,10 +86,10 @@ def _escape(quick: bool) -> Outcome:
         gap = float(np.max(np.abs(found - exact)))
         outcome.checks.append(Check(f"p = {p:g}: largest error of s over time", gap, 1e-11))
         curves += [
-            Series(f"$p = {p:g}$", times, list(map(float, found))),
-            Series(f"$p = {p:g}$", times, exact, exact=True),
+            Series(f"$p = {p:g}$", times[1:], list(map(float, found[1:]))),
+            Series(f"$p = {p:g}$", times[1:], exact[1:], exact=True),
         ]
-    outcome.plots.append(Plot("birth from a ratio of 1e-12", "time $t$", r"$\mu/\pi$", tuple(curves)))
+    outcome.plots.append(Plot("Birth from a ratio of 1e-12", "time $t$", r"$\mu/\pi$", tuple(curves), True))
     return outcome
 
 

@@ -107,7 +107,7 @@ def _birth(quick: bool) -> Outcome:
     start = Gaussian(-0.5, 0.3).cell_averages(mesh)
     cell = int(np.argmin(np.abs(x - 2.0)))
     times = [0.0, *np.linspace(0.1, 6.0, 30 if quick else 60)]
-    curves, outcome = [], Outcome()
+    curves, profiles, outcome = [], [], Outcome()
     for p in (0.0, 0.25, 0.5, 1.0, 2.0):
         solution = solve(GradientFlow(mesh, PowerDivergence(p, target), FisherRao()), start, times, rtol=1e-8)
         ratio = solution.density[:, cell] / target[cell]
@@ -117,9 +117,22 @@ def _birth(quick: bool) -> Outcome:
         exact = first**decay if p == 1 else (1 + (first ** (1 - p) - 1) * decay) ** (1 / (1 - p))
         gap = float(np.max(np.abs(ratio - exact)))
         outcome.checks.append(Check(f"p = {p:g}: largest error of s at x = 2 over time", gap, 1e-11))
+        early = int(np.searchsorted(times, 1.0))
+        profiles.append(Series(f"$p = {p:g}$", list(map(float, x)), list(map(float, solution.density[early]))))
     final = [float(curve.y[-1]) for curve in curves]
     outcome.checks.append(Check("s(6) at x = 2 falls with p", max(np.diff(final)), 0.0))
-    outcome.plots.append(Plot("birth escaping zero", "time $t$", r"$\mu/\pi$ at $x = 2$", tuple(curves)))
+    outcome.plots += [
+        Plot("Birth escaping zero at x = 2", "time $t$", r"$\mu/\pi$ at $x = 2$", tuple(curves)),
+        Plot(
+            f"Densities at t = {times[early]:.2g}: mass at x = 2 is born the earlier the smaller p",
+            "$x$",
+            r"density $\mu_t$",
+            (
+                *profiles,
+                Series(r"target $\pi$", list(map(float, x)), list(map(float, target))),
+            ),
+        ),
+    ]
     return outcome
 
 
