@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of, moved, to_host
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, in_blocks, library_of, moved, to_host
 from mudot.meshes.averages import Function
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
@@ -61,7 +61,8 @@ def scharfetter_gummel_along(mesh: Cartesian, log_target: Array, axis: int) -> t
     if mesh.boundary[axis] == "periodic" and mesh.shape[axis] > 1:
         seam = log_target[_part(axis, slice(-1, None))] - log_target[_part(axis, slice(0, 1))]
         jump = xp.concatenate([jump, seam], axis=axis)
-    return bernoulli(jump)
+    # One after the other, and block by block: this is where a linear flow would need the most memory.
+    return in_blocks(lambda z: bernoulli(z)[0], jump), in_blocks(lambda z: bernoulli(z)[1], jump)
 
 
 def by_axes(mesh: Cartesian, flux: TwoPointFlux) -> Iterator[tuple[Array, Array]]:

@@ -89,11 +89,19 @@ def rates(
     pairs: forward and backward of the faces of one axis after another, on the host, in the mesh's shape but for the
            faces' axis;   library: of the device that the rates are for
     """
-    by_offset: dict[int, np.ndarray] = {}
+    strides = [int(np.prod(mesh.shape[axis + 1 :], dtype=int)) for axis in range(mesh.dimension)]
+    jumps = {stride for stride, n in zip(strides, mesh.shape, strict=True) if n > 1}
+    seams = zip(strides, mesh.shape, mesh.boundary, strict=True)
+    jumps |= {(n - 1) * stride for stride, n, kind in seams if kind == "periodic" and n > 1}
+    offsets = sorted(jumps | {-jump for jump in jumps})
+    data = np.zeros((len(offsets), mesh.size))
+    by_offset = {offset: row.reshape(mesh.shape) for offset, row in zip(offsets, data, strict=True)}
     losses = np.zeros(mesh.shape)
     for axis, (forward, backward) in enumerate(pairs):
         n, width = mesh.shape[axis], mesh.widths[axis]
-        stride = int(np.prod(mesh.shape[axis + 1 :], dtype=int))
+        if n == 1:
+            continue
+        stride = strides[axis]
         parts = [(slice(0, n - 1), slice(1, n), stride)]
         if mesh.boundary[axis] == "periodic" and n > 1:
             parts.append((slice(n - 1, n), slice(0, 1), -(n - 1) * stride))
@@ -107,18 +115,12 @@ def rates(
             into_left, into_right = (weight / (width[side] * gap) for side in (left, right))
             out, back = forward[faces], backward[faces]
             # DIA: column j of row `offset` is the rate from cell j to cell j - offset.
-            for side, offset, values in (
-                (left, -step, out * into_right.reshape(column)),
-                (right, step, back * into_left.reshape(column)),
-            ):
-                row = by_offset.setdefault(offset, np.zeros(mesh.shape))
-                row[_at(axis, side)] += values
+            by_offset[-step][_at(axis, left)] += out * into_right.reshape(column)
+            by_offset[step][_at(axis, right)] += back * into_left.reshape(column)
             losses[_at(axis, left)] += out * into_left.reshape(column)
             losses[_at(axis, right)] += back * into_right.reshape(column)
-    offsets = sorted(by_offset)
-    data = np.empty((len(offsets), mesh.size))
-    for k, offset in enumerate(offsets):
-        data[k] = by_offset.pop(offset).reshape(-1)
+        # The next axis is about to need as much memory.
+        del forward, backward, out, back
     exchange: Any = scipy.sparse.dia_array((data, offsets), shape=(mesh.size, mesh.size))
     losses = losses.reshape(-1)
     coupling = _coupling(data, offsets)

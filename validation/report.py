@@ -45,7 +45,8 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
     ]
     constants = gathered(result.outcome for result in results)
     template = environment.get_template("report.html")
-    page.write_text(template.render(facts=facts, sections=sections, failures=failures, constants=constants))
+    shown = {"sections": sections, "failures": failures, "constants": constants, "bench": _bench(folder)}
+    page.write_text(template.render(facts=facts, **shown))
     pictures = [
         (f"{case.title}: {plot.title}", _figure(plot))
         for case, result in zip(cases, results, strict=True)
@@ -54,6 +55,18 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
     if pictures:
         save_book(pictures, folder / "figures.pdf")
     return page
+
+
+def _bench(folder: Path) -> dict[str, Any] | None:
+    """What `make bench` left in the folder of the report: its picture and its tables, rows of cells."""
+    picture, tables = folder / "bench.png", folder / "bench.md"
+    if not (picture.exists() and tables.exists()):
+        return None
+    blocks = [block.splitlines() for block in tables.read_text().strip().split("\n\n")]
+    split = [[[cell.strip() for cell in line.strip("| ").split("|")] for line in b] for b in blocks if b[0][0] == "|"]
+    words = [" ".join(block) for block in blocks if block[0][0] != "|"]
+    image = base64.b64encode(picture.read_bytes()).decode()
+    return {"image": image, "words": words, "tables": [(rows[0], rows[2:]) for rows in split]}
 
 
 def _sections(entries: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -125,31 +125,36 @@ class FokkerPlanck:
             return None
         times = [*durations[:-1], *(stop - late for late in lates[:1])]
         moved = list(chebyshev.apply_exponentials(self.rates, tails.change, times))
-        found = [tails.enclosed(change).middle for change in moved[: len(durations) - 1]]
+        found = [tails.middle(change) for change in moved[: len(durations) - 1]]
+        ready = moved[len(durations) - 1 :]
+        del moved
         for late in lates:
-            known = late == lates[0]
-            last = moved[-1:] if known else chebyshev.apply_exponentials(self.rates, tails.change, [stop - late])
-            enclosure = tails.enclosed(last[0])
+            if not ready:
+                ready = list(chebyshev.apply_exponentials(self.rates, tails.change, [stop - late]))
+            enclosure = tails.enclosed(ready.pop())
             if enclosure.doubtful > THIN:
                 break
             if late > 0:
-                enclosure = self._smoothed(enclosure, late)
+                parts = [enclosure.middle, enclosure.half]
+                del enclosure
+                enclosure = self._smoothed(parts, late)
             if enclosure.settled(TAIL_ERROR):
                 return [*found, enclosure.middle]
         return [*found, *self._certain(flat, [stop])]
 
-    def _smoothed(self, enclosure: Enclosure, duration: float) -> Enclosure:
-        """The enclosure after a duration of uniformization, both of its parts side by side."""
-        parts = [enclosure.middle, enclosure.half]
+    def _smoothed(self, parts: list[Array], duration: float) -> Enclosure:
+        """The enclosure of middle and half `parts`, which are used up, after a duration of uniformization; both side by
+        side where there are threads."""
 
         def work(i: int) -> None:
             parts[i] = next(self._certain(parts[i], [duration]))
 
+        tasks = [partial(work, 0), partial(work, 1)]
         if isinstance(parts[0], np.ndarray):
-            threads.run([partial(work, 0), partial(work, 1)])
+            threads.run(tasks)
         else:
-            work(0)
-            work(1)
+            for task in tasks:
+                task()
         return Enclosure(*parts)
 
     @cached_property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.arrays import Array, array_module, in_blocks
 from mudot.meshes.averages import volumes
 from mudot.meshes.cartesian import Cartesian
 
@@ -52,51 +52,78 @@ class Enclosure:
 
 @dataclass(frozen=True, eq=False)
 class Tails:
-    """A density before it moves: what of it moves, and what no cell can leave.
+    """A density before it moves: what of it moves, and what no cell can leave. Holds numbers only, no further arrays.
 
-    rest, change: the part along pi, which stays, and the other one, flat
-    error:        what the series may be wrong by in L1, relative to the mass (Cauchy-Schwarz)
-    log_target, log_scale: log pi and log sqrt(pi_K / |K|), flat
-    log_norm:     log of the norm of `change` in L2(1/pi);   bounds: of log(rho/pi)
+    error:    what the series may be wrong by in L1, relative to the mass (Cauchy-Schwarz)
+    part:     the density is `part` pi, which stays, and a rest
+    norm:     log of the norm of that rest in L2(1/pi);   bounds: of log(rho/pi);   pi = exp(log_target - top)
     """
 
-    rest: Array
-    change: Array
-    error: float
+    flat: Array
     log_target: Array
-    log_scale: Array
-    log_norm: float
+    sizes: Array
+    top: float
+    error: float
+    part: float
+    norm: float
     bounds: tuple[float, float]
 
     @classmethod
     def of(cls, mesh: Cartesian, log_target: Array, flat: Array) -> Tails:
         """The tails of a flat density."""
         xp, tiny = array_module(flat), np.finfo(float).tiny
-        logs = log_target.reshape(-1) - log_target.max()
+        top = float(log_target.max())
         sizes = volumes(mesh, flat).reshape(-1)
-        scale, pi = (logs - xp.log(sizes)) / 2, xp.exp(logs)
+        logs = log_target.reshape(-1) - top
+        pi = xp.exp(logs)
         mass, mass_of_pi = float((sizes * flat).sum()), float((sizes * pi).sum())
-        rest = pi * (mass / mass_of_pi)
-        norm = _log_norm(flat - rest, scale)
+        part = mass / mass_of_pi
+        pi *= -part
+        pi += flat
+        norm = _log_norm(pi, (logs - xp.log(sizes)) / 2)
         ratios = xp.log(xp.maximum(flat, tiny)) - logs
         least = float(ratios.min()) if bool((flat > tiny).all()) else -math.inf
-        widest = math.sqrt(mass_of_pi) + _FLOOR * float((sizes * xp.exp(scale)).sum())
+        bounds = least, float(ratios.max())
+        widest = math.sqrt(mass_of_pi) + _FLOOR * float(xp.sqrt(sizes * xp.exp(logs)).sum())
         error = _ROUND_OFF * math.exp(min(norm, _LARGEST)) * widest / mass
-        return cls(rest, flat - rest, error, logs, scale, norm, (least, float(ratios.max())))
+        return cls(flat, log_target.reshape(-1), sizes, top, error, part, norm, bounds)
+
+    @property
+    def change(self) -> Array:
+        """What moves: the density less its part along pi."""
+        xp = array_module(self.flat)
+        return self.flat - self.part * xp.exp(self.log_target - self.top)
 
     def enclosed(self, moved: Array) -> Enclosure:
         """The density that the series makes of `change`, with what it does not know."""
+        middle = self.middle(moved)
+        return Enclosure(middle, in_blocks(self._half, moved, self.log_target, self.sizes, middle))
+
+    def middle(self, moved: Array) -> Array:
+        """The middle of the enclosure, positive."""
+        return in_blocks(self._middle, moved, self.log_target, self.sizes)
+
+    def _middle(self, moved: Array, log_target: Array, sizes: Array) -> Array:
         xp = array_module(moved)
-        result = self.rest + moved
-        error = xp.exp(xp.minimum(self.log_scale + (self.log_norm + math.log(_ROUND_OFF)), _LARGEST))
+        result, error, low, high = self._ends(moved, log_target, sizes)
+        return xp.minimum(xp.maximum(result, xp.maximum(low, _FLOOR * error)), high)
+
+    def _half(self, moved: Array, log_target: Array, sizes: Array, middle: Array) -> Array:
+        _, _, low, high = self._ends(moved, log_target, sizes)
+        return array_module(moved).maximum(high - middle, middle - low)
+
+    def _ends(self, moved: Array, log_target: Array, sizes: Array) -> tuple[Array, Array, Array, Array]:
+        """The result of the series, its error, and the ends of the enclosure."""
+        xp = array_module(moved)
+        logs = log_target - self.top
+        result = self.part * xp.exp(logs) + moved
+        scale = (logs - xp.log(sizes)) / 2
+        error = xp.exp(xp.minimum(scale + (self.norm + math.log(_ROUND_OFF)), _LARGEST))
         least, largest = (
-            xp.exp(xp.minimum(self.log_target + bound, _LARGEST))
-            for bound in (self.bounds[0] - _SLACK, self.bounds[1] + _SLACK)
+            xp.exp(xp.minimum(logs + bound, _LARGEST)) for bound in (self.bounds[0] - _SLACK, self.bounds[1] + _SLACK)
         )
         low = xp.maximum(result - error, least)
-        high = xp.maximum(low, xp.minimum(result + error, largest))
-        middle = xp.minimum(xp.maximum(result, xp.maximum(low, _FLOOR * error)), high)
-        return Enclosure(middle, xp.maximum(high - middle, middle - low))
+        return result, error, low, xp.maximum(low, xp.minimum(result + error, largest))
 
     def forgetting(self, decay: Array) -> float:
         """How long it takes, about, until cells out of reach of the series have forgotten what was in them: 0 if there
@@ -104,7 +131,7 @@ class Tails:
 
         decay: see `Rates`
         """
-        out = self.enclosed(0 * self.change)
+        out = self.enclosed(0 * self.log_target)
         xp = array_module(decay)
         slowest = float(xp.where(out.half > TAIL_ERROR * out.middle, decay, math.inf).min())
         return -0.6 * math.log(TAIL_ERROR) / slowest if slowest > 0 else math.inf

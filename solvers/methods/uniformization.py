@@ -22,6 +22,7 @@ from mudot.solvers.products import Rates
 BLOCK = 500.0
 """Largest Lambda t of one sum: exp(-745) underflows."""
 _RELATIVE = 1e-17
+_SLICE = 1 << 14
 
 
 def products(rate_times: Sequence[float]) -> float:
@@ -66,13 +67,15 @@ def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, r
     done = min(max(math.ceil(largest), BATCH), terms)
     powers = series(rates, rate, density, weights, doubled=False)
     powers.extend(done - 1)
-    while done < terms and not _negligible(float(weights[-1, done - 1]) * powers.last, powers.total[-1]):
+    while done < terms and not _negligible(float(weights[-1, done - 1]), powers.last, powers.total[-1]):
         count = min(BATCH, terms - done)
         powers.extend(count)
         done += count
     # Scaled so that the weights sum to one and mass is exact: a remainder added to the last power would drown tails.
     given = library_of(density).to_device(weights[:, :done].sum(axis=1))
-    return powers.total / given[:, None]
+    total = powers.total
+    total /= given[:, None]
+    return total
 
 
 def _poisson(means: list[float], terms: int) -> np.ndarray:
@@ -83,7 +86,12 @@ def _poisson(means: list[float], terms: int) -> np.ndarray:
     return np.asarray(np.cumprod(factors, axis=1))
 
 
-def _negligible(term: Array, total: Array) -> bool:
-    """Whether the term no longer matters in any cell; a cell still empty may be about to be reached."""
-    xp = array_module(term)
-    return bool(xp.all((term <= _RELATIVE * total) & (total > 0)))
+def _negligible(weight: float, power: Array, total: Array) -> bool:
+    """Whether the last term no longer matters in any cell; a cell still empty may be about to be reached. On the host
+    in slices: mostly the first one says no."""
+    xp = array_module(power)
+    size = _SLICE if isinstance(power, np.ndarray) else power.shape[0]
+    return all(
+        bool(xp.all((weight * power[part] <= _RELATIVE * total[part]) & (total[part] > 0)))
+        for part in (slice(start, start + size) for start in range(0, power.shape[0], size))
+    )
