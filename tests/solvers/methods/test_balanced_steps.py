@@ -147,7 +147,7 @@ def check_step(mesh: Cartesian, energy: Chain, start: np.ndarray, tau: float, re
         assert integrate(mesh, taken.density) == pytest.approx(integrate(mesh, start), rel=1e-12)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     name=st.sampled_from(NAMES),

@@ -186,9 +186,11 @@ def test_four_integrators_agree_on_one_semidiscrete_flow() -> None:
 def test_each_is_a_method_like_any_other(make: type) -> None:
     method = Witness(make(porous(LINE, 2.0)))
     assert "\n" not in method.description
-    first, second = method.trace(BUMP, [0.05, 0.1], 0.01, 1e-3)
-    alone = method.advance(BUMP, 0.1, 0.01, 1e-3).density
-    assert norm(LINE, second.density - alone) < 1e-3 * norm(LINE, BUMP)
+    # Of first order: for a smaller tolerance it takes a multitude of steps.
+    rtol = 5e-2 if make is BackwardEuler else 1e-3
+    first, second = method.trace(BUMP, [0.05, 0.1], 0.01, rtol)
+    alone = method.advance(BUMP, 0.1, 0.01, rtol).density
+    assert norm(LINE, second.density - alone) < rtol * norm(LINE, BUMP)
     assert first.density.shape == LINE.shape and integrate(LINE, method.rate(BUMP)) == pytest.approx(0, abs=1e-12)
 
 
