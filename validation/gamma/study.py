@@ -170,7 +170,7 @@ def _curves(study: Study, fine: Ladder) -> list[Table]:
 def _plots(study: Study, found: dict[str, Measured], fine: Ladder) -> list[Plot]:
     """Distances, then the parts of the theorem, both over the ladder; then energies over time."""
     x = list(study.distances)
-    label = f"distance of {study.family.parameter} to {_end(study)}"
+    label = "1/cells" if study.of_meshes else f"distance of {study.family.parameter} to {_end(study)}"
     label = f"1/log(unit/d), d: {label}" if study.family.scale == "logarithm" else label
     groups = {
         "Solutions and energies": ("l1", "hellinger", "mmd", "w1", "energy"),
@@ -201,4 +201,4 @@ def _series(label: str, x: list[float], measured: Measured) -> Series:
 
 
 def _end(study: Study) -> str:
-    return "0 (in 1/cells)" if study.of_meshes else f"{study.family.tends_to:g}"
+    return "infinity" if study.of_meshes else f"{study.family.tends_to:g}"
