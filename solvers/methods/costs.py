@@ -1,8 +1,8 @@
 """What the ways of applying an exponential cost, in nanoseconds per cell on one core: the measured model of the choice.
 
-Only ratios matter. The constants are those that `python -m mudot.validation.bench.constants` prints; the ones below it
-found on the machine that they name. They are constants of the code, not of the machine at hand, so that a run takes the
-same path everywhere and resumes to the same bits.
+Only ratios matter. `python -m bench.constants` measures them beside those below, which were found on an AMD EPYC of two
+cores that others used too. They are constants of the code, not of the machine at hand, so that a run takes the same
+path everywhere and resumes to the same bits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ TERM, GATHER = 1.0, 0.2
 CALL = 1e4
 """Of a product besides, whatever the number of cells."""
 FLOP = 0.05
-"""Of a product of dense matrices; not per cell."""
+"""One operation of the products of dense matrices; not per cell. For `CALL` and `FLOP` 4e3 and 0.03 were measured under
+load; both stand at about twice that, since the choice depends on their ratio."""
 SPARED = 0.85
 """Share of the predicted products that uniformization makes before nothing more matters."""
 

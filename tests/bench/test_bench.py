@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as program
-from bench import ours, peers
+from bench import constants, ours, peers
 from bench.measure import measured
 from bench.problems import POROUS, PROBLEMS, FokkerPlanckProblem
 from bench.tables import seconds_to, table
@@ -84,3 +84,10 @@ def test_a_table_says_what_was_left_out() -> None:
     about = {"processor": "X", "processors": 2, "python": "3", "load": 0.0}
     row = {"problem": "P1", "solver": "py-pde", "cells": 64, "failed": "more than 60 s"}
     assert "- P1, py-pde, 64: more than 60 s" in table(about, [row])
+
+
+def test_the_constants_of_the_cost_model_can_be_measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "_timed", lambda run, seconds: (run(), 1e-6))
+    found = constants.measured()
+    assert set(found) == {"TERM", "GATHER", "CALL", "FLOP"}
+    assert all(kept > 0 for kept, _ in found.values())
