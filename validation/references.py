@@ -1,6 +1,7 @@
 """A library of references: named targets and flows with frozen numbers, cited as `mudot:NAME@VERSION`.
 
-The problems lie in `library/TARGET/FLOW.toml`, energies and moments with their error bars in `library/frozen.json`.
+The problems lie in `library/TARGET/FLOW.toml`; energies, distances (MMD) to the target and moments lie with their error
+bars in `library/frozen.json`.
 `mudot references --make NAME` computes the densities and compares the numbers; `--freeze NAME` writes them anew, which
 is how they came there and what a new version is for.
 """
@@ -58,7 +59,7 @@ def problem_of(name: str) -> Path:
 
 
 def frozen() -> dict[str, dict[str, dict[str, list[float]]]]:
-    """By name, 'values' and 'bars', and number: one entry per output time."""
+    """By name, 'values' and 'bars', and number: one entry per output time; and the kernel of mmd."""
     return dict(json.loads(FROZEN.read_text())) if FROZEN.exists() else {}
 
 
@@ -82,6 +83,7 @@ def freeze(name: str, rtol: float) -> None:
     content[str(path.relative_to(LIBRARY).with_suffix(""))] = {
         "values": {key: [float(v) for v in values] for key, values in found.values.items()},
         "bars": {key: [float(b) for b in bars] for key, bars in found.bars.items()},
+        "kernel of mmd": {"gaussian, bandwidth": [found.bandwidth]},
     }
     FROZEN.write_text(json.dumps(dict(sorted(content.items())), indent=1) + "\n")
 

@@ -20,7 +20,8 @@ def test_every_reference_is_a_problem_with_frozen_numbers() -> None:
     for name, numbers in known.items():
         inputs = read(references.problem_of(name))
         assert inputs.title == name
-        for key in ("energy", "mass", "mean x", "variance x"):
+        assert 0 < numbers["kernel of mmd"]["gaussian, bandwidth"][0] < 2
+        for key in ("energy", "mmd", "mass", "mean x", "variance x"):
             assert len(numbers["values"][key]) == len(numbers["bars"][key]) == len(inputs.time.times())
         assert np.all(np.array(numbers["bars"]["energy"]) >= 0)
 
@@ -37,6 +38,10 @@ def test_frozen_numbers_of_gaussians_are_the_exact_ones() -> None:
 def test_recomputed_numbers_agree_with_the_frozen_ones(name: str) -> None:
     found, agreement = references.make(f"mudot:{name}@{references.VERSION}", 2e-2)
     assert found.reached and agreement is not None and agreement.holds
+    known = references.frozen()[name]
+    assert found.bandwidth == known["kernel of mmd"]["gaussian, bandwidth"][0]
+    gap = np.abs(found.values["mmd"] - known["values"]["mmd"])
+    assert np.all(gap <= found.bars["mmd"] + known["bars"]["mmd"]) and found.values["mmd"][-1] > 0.01
 
 
 def test_another_number_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

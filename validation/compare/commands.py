@@ -51,6 +51,7 @@ def _print(found: Comparison) -> None:
             table.add_row("", "", "outside the box", f"{row.outside:.2%}", "", "", "")
     console.print(table)
     console.print(f"bandwidth of MMD {found.bandwidth:.4g}; best time lag {found.lag:+.3g}")
+    console.print(found.transport)
     console.print(found.verdict)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.results import Result
-from mudot.validation.compare import distances
+from mudot.validation.compare import distances, transport
 from mudot.validation.compare.clouds import Clouds
 from mudot.validation.compare.draws import density_at, draws
 
@@ -62,11 +62,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, the bandwidth of MMD, and the shift of time by which the clouds fit best (NaN for one frame)."""
+    """All rows, the bandwidth of MMD, the shift of time by which the clouds fit best (NaN for one frame), and how
+    Wasserstein distances were taken."""
 
     rows: tuple[Row, ...]
     bandwidth: float
     lag: float
+    transport: str = ""
 
     @property
     def consistent(self) -> bool:
@@ -111,7 +113,7 @@ def compare(result: Result, clouds: Clouds, bandwidth: float | None = None, seed
         _row(mesh, density_at(result, float(t)), float(t), x, w, width, rng)
         for t, x, w in zip(clouds.times, clouds.positions, clouds.weights, strict=True)
     ]
-    return Comparison(tuple(rows), width, _lag(result, clouds, width))
+    return Comparison(tuple(rows), width, _lag(result, clouds, width), _how(mesh, clouds))
 
 
 def _row(
@@ -129,6 +131,8 @@ def _row(
     count = max(1, round(effective))
     measures = _on_mesh(mesh, masses, points, weights, count, bandwidth, rng)
     measures += _wasserstein(mesh, density, masses, points, weights, count, rng)
+    if mesh.dimension > 1 and transport.available():
+        measures += _full(mesh, density, masses, points, weights, count, rng)
     beyond = distances.outside(mesh, points, weights)
     return Row(
         time, len(points), effective, beyond, tuple(measures), _moments(mesh, masses, points, weights, effective)
@@ -201,6 +205,42 @@ def _wasserstein(
         measure(draws(mesh, density, count, int(rng.integers(2**63))), np.full(count, 1 / count)) for _ in range(sets)
     ]
     return [_noise(name, value[i], [r[i] for r in replicates]) for i, name in enumerate(names)]
+
+
+def _full(
+    mesh: Cartesian,
+    density: np.ndarray,
+    masses: np.ndarray,
+    points: np.ndarray,
+    weights: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+) -> list[Measure]:
+    """W1 and W2 by a linear program, on at most so many particles and blocks of cells."""
+    places, shares = transport.blocks(mesh, masses)
+    if len(points) > transport.POINTS:
+        chosen = rng.choice(len(points), transport.POINTS, p=weights)
+        points, weights = points[chosen], np.full(transport.POINTS, 1 / transport.POINTS)
+        count = min(count, transport.POINTS)
+    value = transport.full(points, weights, places, shares)
+    replicates = [
+        transport.full(draws(mesh, density, count, int(rng.integers(2**63))), np.full(count, 1 / count), places, shares)
+        for _ in range(REPLICATES // 4)
+    ]
+    names = ("full W1", "full W2")
+    return [_noise(name, value[i], [r[i] for r in replicates]) for i, name in enumerate(names)]
+
+
+def _how(mesh: Cartesian, clouds: Clouds) -> str:
+    """How Wasserstein distances were taken, in a sentence."""
+    if mesh.dimension == 1:
+        return "W1 and W2 are exact"
+    if not transport.available():
+        return "full W1 and W2 are left out: POT is not installed (pip install 'mudot[ot]')"
+    most = max(len(points) for points in clouds.positions)
+    who = f"{transport.POINTS} of {most} particles, drawn" if most > transport.POINTS else f"all {most} particles"
+    fewer = min(transport.BLOCKS, mesh.size)
+    return f"full W1 and W2: exact (POT) between {who}, and the density in at most {fewer} blocks of cells"
 
 
 def _moments(

@@ -16,7 +16,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers import commands, storage
 from mudot.validation.cli import main
-from mudot.validation.compare import compare, draws, expectation, marginal, quantiles, read_clouds
+from mudot.validation.compare import compare, draws, expectation, marginal, quantiles, read_clouds, transport
 from mudot.validation.compare.clouds import clouds
 from mudot.validation.compare.distances import on_mesh, sliced, wasserstein_line
 
@@ -104,6 +104,52 @@ def test_shifted_points_are_as_far_as_they_were_shifted() -> None:
     one, two = sliced(x + np.array([3.0, 4.0]), equal, x, equal)
     # The mean of |cos| over directions of the plane is 2/pi; that of cos^2 is 1/2.
     assert one == pytest.approx(5 * 2 / math.pi, rel=0.1) and two == pytest.approx(5 / math.sqrt(2), rel=0.1)
+
+
+def test_full_transport_between_shifted_clouds_is_the_shift() -> None:
+    pytest.importorskip("ot")
+    rng = np.random.default_rng(8)
+    x, w = rng.standard_normal((60, 2)), rng.dirichlet(np.ones(60))
+    found = transport.full(x + np.array([3.0, 4.0]), w, x, w)
+    assert found == pytest.approx((5.0, 5.0), rel=1e-9)
+
+
+def test_full_transport_on_a_line_agrees_with_the_exact_distances() -> None:
+    pytest.importorskip("ot")
+    rng = np.random.default_rng(9)
+    x, w, y, m = (
+        rng.standard_normal((40, 1)),
+        rng.dirichlet(np.ones(40)),
+        rng.random((30, 1)),
+        rng.dirichlet(np.ones(30)),
+    )
+    assert transport.full(x, w, y, m)[0] == pytest.approx(wasserstein_distance(x[:, 0], y[:, 0], w, m), rel=1e-9)
+
+
+def test_blocks_keep_mass_and_mean() -> None:
+    mesh = Cartesian((50, 37), (-1.0, -1.0), (1.0, 2.0))
+    masses = np.random.default_rng(10).dirichlet(np.ones(mesh.size)).reshape(mesh.shape)
+    places, shares = transport.blocks(mesh, masses, 300)
+    assert len(shares) <= 300 and shares.sum() == pytest.approx(1.0)
+    for axis in range(2):
+        assert float(shares @ places[:, axis]) == pytest.approx(float((masses * mesh.coordinates[axis]).sum()))
+
+
+def test_full_transport_finds_a_bias_and_says_how_it_was_taken(plane: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ot")
+    monkeypatch.setattr(transport, "POINTS", 200)
+    monkeypatch.setattr(transport, "BLOCKS", 300)
+    result = storage.read(plane)
+    x = draws(result.mesh, result.density(-1), 1000, 11)
+    names = ("full W1", "full W2")
+    for shift, biased in ((0.0, False), (0.8, True)):
+        found = compare(result, clouds([1.0], [x + shift]))
+        full = [m for m in found.rows[0].measures if m.name in names]
+        assert len(full) == 2 and all((m.value > 1.5 * m.floor) == biased for m in full)
+        assert "200 of 1000 particles" in found.transport
+    monkeypatch.setattr(transport, "available", lambda: False)
+    found = compare(result, clouds([1.0], [x]))
+    assert "POT is not installed" in found.transport and not {m.name for m in found.rows[0].measures} & set(names)
 
 
 def test_points_on_a_mesh_keep_mass_and_mean() -> None:
