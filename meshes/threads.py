@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from threading import current_thread
+
+_NAME = "mudot-work"
 
 
 def processors() -> int:
@@ -27,12 +30,15 @@ def count() -> int:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count(), thread_name_prefix="mudot")
+    return ThreadPoolExecutor(count(), thread_name_prefix=_NAME)
 
 
 def run(tasks: Sequence[Callable[[], object]]) -> None:
-    """Do all tasks, side by side where there are threads; an exception of any of them is raised."""
-    if count() == 1 or len(tasks) == 1:
+    """Do all tasks, side by side where there are threads; an exception of any of them is raised.
+
+    A task may call this too: it does its own tasks by itself, as waiting for threads that wait for it would never end.
+    """
+    if count() == 1 or len(tasks) == 1 or current_thread().name.startswith(_NAME):
         for task in tasks:
             task()
         return
