@@ -161,8 +161,9 @@ def test_random_steps_balance_stay_positive_and_keep_mass(seed: int, name: str, 
     check_step(mesh, energies(mesh)[name], start, tau, reaction, bool(seed % 2))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000))
+@pytest.mark.parametrize(
+    "seed", [3178, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1000))]
+)  # 3178: power -1, whose forces are so large that a residual of 1e-13 of the mass is not enough
 def test_a_thousand_rough_steps_balance_stay_positive_and_keep_mass(seed: int) -> None:
     rng = np.random.default_rng(seed)
     mesh, name = (LINE, RING, PLANE)[seed % 3], NAMES[int(rng.integers(len(NAMES)))]
