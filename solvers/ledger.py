@@ -20,6 +20,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry, Onsager
+from mudot.solvers.geometries.dress import with_memory
 from mudot.solvers.methods.protocol import Bookkeeper, Method
 
 # Gauss-Kronrod 4-9 (Kronrod 1965): nodes >= 0, ends first, with both weights; odd positions are the Gauss nodes.
@@ -87,15 +88,15 @@ class Ledger:
     method: Method
     rtol: float
 
-    def account(self, density: Array) -> Account:
-        """R and R* at one moment of the flow."""
-        onsager, xi = self._duality(density)
+    def account(self, density: Array, geometry: Geometry | None = None) -> Account:
+        """R and R* at one moment of the flow; geometry: one with a memory for its solves."""
+        onsager, xi = self._duality(density, geometry or self.geometry)
         return Account(onsager.primal(self.method.rate(density), guess=-xi), onsager.dual(xi))
 
-    def _duality(self, density: Array) -> tuple[Onsager, Array]:
+    def _duality(self, density: Array, geometry: Geometry) -> tuple[Onsager, Array]:
         """K(mu) and xi. Zeros are lifted to the smallest normal number, where xi is finite."""
         positive = array_module(density).maximum(density, np.finfo(float).tiny)
-        return self.geometry.onsager(self.mesh, positive), self.energy.first_variation(self.mesh, positive)
+        return geometry.onsager(self.mesh, positive), self.energy.first_variation(self.mesh, positive)
 
     def start(self, density: Array) -> State:
         """The state at time zero. The first panel is as long as the energy lasts at its first rate of decay."""
@@ -103,7 +104,7 @@ class Ledger:
         energy = self.energy.value(self.mesh, density)
         step = np.inf
         if np.isfinite(energy):
-            onsager, xi = self._duality(density)
+            onsager, xi = self._duality(density, self.geometry)
             decay = 2 * sum(onsager.dual(xi))
             step = energy / decay if np.isfinite(decay) and decay > 0 and energy > 0 else np.inf
         return State(0.0, density, zeros, zeros, float(step), float(step), 0, energy)
@@ -160,7 +161,8 @@ class Ledger:
         """March through the nodes of a panel; returns its end and the error of its quadrature."""
         durations = [*map(float, length * (1 + NODES) / 2), end - state.time]
         trace = self.method.trace(state.density, durations, self._substep(state, end), self.rtol)
-        accounts = [self.account(moved.density) for moved in islice(trace, len(NODES))]
+        geometry = with_memory(self.geometry)
+        accounts = [self.account(moved.density, geometry) for moved in islice(trace, len(NODES))]
         last = next(trace)
         rate, slope = np.array([a.rate for a in accounts]), np.array([a.slope for a in accounts])
         half = length / 2

@@ -8,11 +8,14 @@ from dataclasses import replace
 from mudot.meshes.arrays import Array
 from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.geometries.dekernelized import DeKernelizedFisherRao
+from mudot.solvers.geometries.kernelized import KernelApproximateFisherRao
 from mudot.solvers.geometries.protocol import Geometry
 from mudot.solvers.geometries.spherical import Spherical
+from mudot.solvers.geometries.stein import KernelApproximateWasserstein
 from mudot.solvers.geometries.sums import Sum
 from mudot.solvers.geometries.wasserstein import FaceMobility, Wasserstein
 from mudot.solvers.kernels.functions import Kernel
+from mudot.solvers.kernels.warm import RidgeMemory
 
 
 def everywhere(geometry: Geometry, change: Callable[[Geometry], Geometry]) -> Geometry:
@@ -48,5 +51,15 @@ def with_origin(geometry: Geometry, kernel: Kernel, origin: Array) -> Geometry:
     def change(part: Geometry) -> Geometry:
         own = isinstance(part, DeKernelizedFisherRao) and part.kernel == kernel
         return replace(part, origin=origin) if own else part  # type: ignore[type-var]
+
+    return everywhere(geometry, change)
+
+
+def with_memory(geometry: Geometry) -> Geometry:
+    """A fresh memory in ridge parts: for a stretch of a run whose solves start from those before."""
+
+    def change(part: Geometry) -> Geometry:
+        ridge = isinstance(part, KernelApproximateFisherRao | KernelApproximateWasserstein)
+        return replace(part, memory=RidgeMemory()) if ridge else part  # type: ignore[type-var]
 
     return everywhere(geometry, change)

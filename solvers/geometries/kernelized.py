@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from typing import ClassVar
 
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
@@ -15,6 +17,7 @@ from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.kernels.solves import ridge
+from mudot.solvers.kernels.warm import RidgeMemory
 from mudot.solvers.linear import conjugate_gradients
 
 
@@ -61,11 +64,13 @@ class KernelApproximateFisherRao(Composable):
     for lambda to 0, kernelized Fisher-Rao at time t/lambda for lambda to infinity.
 
     kernel: positive definite;   ridge: lambda > 0
+    memory: where solves at neighbouring states start from; see `with_memory`
     """
 
     kernel: Kernel
     ridge: float
     reaction: float = 1.0
+    memory: RidgeMemory | None = field(default=None, compare=False, repr=False)
     parts: ClassVar[tuple[str, ...]] = ("kernel-approximate-fisher-rao",)
     multiplicative: ClassVar[bool] = True
     conserves_mass: ClassVar[bool] = False
@@ -89,7 +94,7 @@ class KernelApproximateFisherRao(Composable):
     def onsager(self, mesh: Cartesian, density: Array) -> SmoothedOnsager:
         """K(mu) at one state."""
         operator = operator_on(self.kernel, mesh, library_of(density))
-        return SmoothedOnsager(mesh, density, operator, self.reaction, self.ridge)
+        return SmoothedOnsager(mesh, density, operator, self.reaction, self.ridge, self.memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +106,20 @@ class SmoothedOnsager(Reaction):
     operator: KernelOperator
     reaction: float
     ridge: float | None
+    memory: RidgeMemory | None = None
 
     def growth(self, xi: Array) -> Array:
         """beta S xi."""
         if self.ridge is None:
             return self.reaction * self.operator.apply(self.density * xi)
-        return self.reaction * ridge(self.operator, self._masses, xi, self.ridge).f
+        if self.memory is None:
+            return self.reaction * ridge(self.operator, self._masses, xi, self.ridge).f
+        return self.reaction * self.memory.solve(self.operator, self._masses, xi, self.ridge, next(self._slots)).f
+
+    @cached_property
+    def _slots(self) -> Iterator[int]:
+        """The solves at one state are counted: each continues its like at the state before."""
+        return count()
 
     def apply(self, xi: Array) -> Array:
         """beta mu S xi."""

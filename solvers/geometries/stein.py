@@ -10,7 +10,7 @@ The mobility is that of `Bounded`: no smooth velocity empties a cell in finite t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.kernels.solves import ridge
+from mudot.solvers.kernels.warm import RidgeMemory
 from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.mobilities import Bounded, Mobility
 from mudot.solvers.operators import stencil_of
@@ -72,12 +73,14 @@ class KernelApproximateWasserstein(Composable):
     Stein at time t/lambda for lambda to infinity.
 
     kernel: positive definite;   ridge: lambda > 0;   flux: as for `Wasserstein`
+    memory: where solves at neighbouring states start from; see `with_memory`
     """
 
     kernel: Kernel
     ridge: float
     transport: float = 1.0
     flux: Mobility | None = None
+    memory: RidgeMemory | None = field(default=None, compare=False, repr=False)
     parts: ClassVar[tuple[str, ...]] = ("kernel-approximate-wasserstein",)
     multiplicative: ClassVar[bool] = False
     conserves_mass: ClassVar[bool] = True
@@ -100,7 +103,7 @@ class KernelApproximateWasserstein(Composable):
 
     def onsager(self, mesh: Cartesian, density: Array) -> SmoothedTransport:
         """K(mu) at one state."""
-        return _smoothed(mesh, density, self.kernel, self.transport, self.flux, self.ridge)
+        return _smoothed(mesh, density, self.kernel, self.transport, self.flux, self.ridge, self.memory)
 
 
 def _smoothed(
@@ -110,10 +113,11 @@ def _smoothed(
     transport: float,
     flux: Mobility | None,
     ridge: float | None,
+    memory: RidgeMemory | None = None,
 ) -> SmoothedTransport:
     operator = operator_on(kernel, mesh, library_of(density))
     mobility = bounded_mobility(mesh, density, Bounded(flux))
-    return SmoothedTransport(mesh, density, mobility, operator, transport, ridge)
+    return SmoothedTransport(mesh, density, mobility, operator, transport, ridge, memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +133,7 @@ class SmoothedTransport:
     operator: KernelOperator
     transport: float
     ridge: float | None
+    memory: RidgeMemory | None = None
 
     def velocity(self, xi: Array) -> Array:
         """v on faces, shape (faces,); the flow of an energy moves its mass with -v."""
@@ -138,7 +143,9 @@ class SmoothedTransport:
             smooth = self.operator.face_gram(slope)
             smooth *= self.transport
             return smooth
-        return self.transport * ridge(self.operator, self._masses, slope, self.ridge, on="faces").f
+        if self.memory is None:
+            return self.transport * ridge(self.operator, self._masses, slope, self.ridge, on="faces").f
+        return self.transport * self.memory.solve(self.operator, self._masses, slope, self.ridge, on="faces").f
 
     def apply(self, xi: Array) -> Array:
         """-div(m v)."""

@@ -11,7 +11,7 @@ from mudot.solvers.kernels.functions import (
 )
 from mudot.solvers.kernels.operators import KernelOperator, kernel_operator
 from mudot.solvers.kernels.solves import RidgeSolution, inverse, ridge, ridge_preconditioner
-from mudot.solvers.kernels.warm import RidgeSolver
+from mudot.solvers.kernels.warm import RidgeMemory
 
 __all__ = [
     "EnergyDistanceKernel",
@@ -22,8 +22,8 @@ __all__ = [
     "LaplaceKernel",
     "MaternKernel",
     "PolynomialKernel",
+    "RidgeMemory",
     "RidgeSolution",
-    "RidgeSolver",
     "inverse",
     "kernel_operator",
     "ridge",

@@ -17,6 +17,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry, Reaction
+from mudot.solvers.geometries.dress import with_memory
 from mudot.solvers.methods.dormand_prince import (
     ERROR,
     STAGES,
@@ -63,10 +64,10 @@ class LogRungeKutta:
         """One line for logs and results."""
         return "Runge-Kutta pair of order 5(4) for the logarithm of the density, error controlled"
 
-    def growth(self, density: Array) -> Array:
-        """f in mu' = -mu f, at zero density taken as at the smallest normal number."""
+    def growth(self, density: Array, geometry: Geometry | None = None) -> Array:
+        """f in mu' = -mu f, at zero density taken as at the smallest normal number; geometry: one with a memory."""
         positive = array_module(density).maximum(density, np.finfo(float).tiny)
-        onsager = cast(Reaction, self.geometry.onsager(self.mesh, positive))
+        onsager = cast(Reaction, (geometry or self.geometry).onsager(self.mesh, positive))
         return onsager.growth(self.energy.first_variation(self.mesh, positive))
 
     def rate(self, density: Array) -> Array:
@@ -94,10 +95,12 @@ class LogRungeKutta:
 
     def _steps(self, density: Array, duration: float, step: float, rtol: float) -> Iterator[Step]:
         """The error of each step, int |d log mu| dmu over the mass, stays below rtol/10 times what log mu moves."""
-        left, first, before = duration, self.growth(density), 1.0
+        # The memory lives from one storable state to the next: a run that is resumed has the same bits.
+        geometry = with_memory(self.geometry)
+        left, first, before = duration, self.growth(density, geometry), 1.0
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
-            fields, new, error, change = self._step(density, first, tau)
+            fields, new, error, change = self._step(density, first, tau, geometry)
             ratio = max(error / (_SHARE * rtol * min(1.0, change) + _ROUND_OFF), 1e-10)
             if ratio > 1 and tau > _SHORTEST * duration:
                 step = tau * after_rejection(ratio)
@@ -108,7 +111,9 @@ class LogRungeKutta:
             yield Step(density, new, fields, tau, step)
             density, first = new, fields[-1]
 
-    def _step(self, density: Array, first: Array, tau: float) -> tuple[list[Array], Array, float, float]:
+    def _step(
+        self, density: Array, first: Array, tau: float, geometry: Geometry
+    ) -> tuple[list[Array], Array, float, float]:
         """One step: growth fields, new density, error, and how much log mu moved (both averages under mu). A step that
         would multiply a cell by more than exp(50) has an infinite error: growth out of thin tails is that fast."""
         xp = array_module(density)
@@ -118,7 +123,7 @@ class LogRungeKutta:
             if float(moved.max()) > _LARGEST:
                 return fields, density, math.inf, 0.0
             new = density * xp.exp(moved)
-            fields.append(self.growth(new))
+            fields.append(self.growth(new, geometry))
         mass = integrate(self.mesh, density)
         error = tau * integrate(self.mesh, density * xp.abs(combined(ERROR, fields))) / mass
         change = tau * integrate(self.mesh, density * xp.abs(first)) / mass

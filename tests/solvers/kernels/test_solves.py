@@ -21,7 +21,7 @@ from mudot.solvers.kernels import (
     KernelOperator,
     MaternKernel,
     PolynomialKernel,
-    RidgeSolver,
+    RidgeMemory,
     kernel_operator,
     ridge,
     ridge_preconditioner,
@@ -243,25 +243,40 @@ def test_preconditioner_of_full_reach_leaves_a_few_iterations_and_repeats() -> N
     assert ridge(operator, masses, np.cos(3 * x), 1e-6, preconditioner=wide).iterations <= 2
 
 
-def test_solver_along_a_flow_keeps_its_preconditioner_until_it_fails() -> None:
+def test_a_memory_along_a_flow_saves_iterations_and_changes_nothing() -> None:
     operator, x, volumes = on_line(GaussianKernel(0.3), 256, 6.0)
-    solver, xi = RidgeSolver(operator, 1e-6), np.cos(2 * x)
+    memory, xi = RidgeMemory(), np.cos(2 * x)
+    warm, cold = 0, 0
+    for mean in np.linspace(0, 0.05, 13):
+        masses = normal(float(mean), 0.5)(x) * volumes
+        found, plain = memory.solve(operator, masses, xi, 1e-2), ridge(operator, masses, xi, 1e-2)
+        np.testing.assert_allclose(found.f, plain.f, rtol=0, atol=1e-8)
+        warm, cold = warm + found.iterations, cold + plain.iterations
+    assert warm < 0.7 * cold
+
+
+def test_a_memory_keeps_its_preconditioner_until_it_fails() -> None:
+    operator, x, volumes = on_line(GaussianKernel(0.3), 256, 6.0)
+    memory, xi = RidgeMemory(), np.cos(2 * x)
     counts, kept = [], []
     for mean in np.linspace(0, 3, 13):
         masses = normal(float(mean), 0.5)(x) * volumes
-        found = solver.solve(masses, xi)
+        found = memory.solve(operator, masses, xi, 1e-6)
         np.testing.assert_allclose(found.f, ridge(operator, masses, xi, 1e-6, tolerance=1e-12).f, rtol=0, atol=1e-5)
         counts.append(found.iterations)
-        kept.append(id(solver._preconditioner))
+        kept.append(id(memory._sequences[id(operator), "cells", 0]._made))
     plain = ridge(operator, masses, xi, 1e-6).iterations
     assert max(counts) < plain / 2 and 1 < len(set(kept)) < len(kept)
 
 
-def test_solver_does_without_preconditioner_for_large_ridges() -> None:
+def test_a_memory_does_without_preconditioner_for_large_ridges_and_keeps_sequences_apart() -> None:
     operator, x, volumes = on_line(GaussianKernel(0.3), 64, 6.0)
-    solver = RidgeSolver(operator, 1e-2)
-    solver.solve(normal(0, 1)(x) * volumes, np.cos(x))
-    assert solver._preconditioner is None
+    memory, masses = RidgeMemory(), normal(0, 1)(x) * volumes
+    memory.solve(operator, masses, np.cos(x), 1e-2)
+    other = memory.solve(operator, masses, np.ones_like(x), 1e-2, slot=1)
+    assert memory._sequences[id(operator), "cells", 0]._made is None
+    np.testing.assert_allclose(other.f, ridge(operator, masses, np.ones_like(x), 1e-2).f, rtol=0, atol=1e-9)
+    assert memory.solve(operator, masses, np.cos(x), 1e-2).iterations <= 1
 
 
 def test_polynomial_regression_takes_as_many_iterations_as_there_are_features() -> None:
