@@ -13,7 +13,15 @@ from mudot.meshes.averages import check_density, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.meshes.memory import keep_freed
-from mudot.solvers.energies import Energy, FreeEnergy, MaximumMeanDiscrepancy, PowerDivergence, ShallowNetwork
+from mudot.solvers.energies import (
+    Energy,
+    FreeEnergy,
+    JensenShannon,
+    MaximumMeanDiscrepancy,
+    PowerDivergence,
+    Renyi,
+    ShallowNetwork,
+)
 from mudot.solvers.fluxes import scharfetter_gummel
 from mudot.solvers.frames import Frame
 from mudot.solvers.geometries import Geometry
@@ -21,7 +29,7 @@ from mudot.solvers.geometries.dress import with_flux, with_mobility, with_origin
 from mudot.solvers.ledger import Ledger, State
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods import witness
-from mudot.solvers.methods.choice import Integrator, discrete_gradient, method_for
+from mudot.solvers.methods.choice import ELEMENTARY, Integrator, discrete_gradient, method_for
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import Vacuum
 from mudot.solvers.mobilities import Bounded
@@ -65,7 +73,7 @@ class GradientFlow:
         if self.integrator in witness.NAMES:
             return witness.witness_for(self.integrator, self.mesh, self.energy, self.geometry)
         # Exact methods for divergences bring the flux with them.
-        known = isinstance(self.energy, PowerDivergence)
+        known = isinstance(self.energy, PowerDivergence) and set(self.geometry.parts) <= ELEMENTARY
         return method_for(self.mesh, self.energy, self.geometry if known else self.discrete_geometry, self.vacuum)
 
     @cached_property
@@ -76,8 +84,13 @@ class GradientFlow:
             return self.geometry
         if self.integrator in witness.NAMES:
             return with_mobility(self.geometry, self.method.mobility)  # type: ignore[attr-defined]
-        if isinstance(self.energy, PowerDivergence):
-            return with_flux(self.geometry, scharfetter_gummel(self.mesh, self.energy.log_target))
+        if isinstance(self.energy, PowerDivergence | JensenShannon | Renyi):
+            flux = scharfetter_gummel(self.mesh, self.energy.log_target)
+            if isinstance(self.energy, PowerDivergence) and (
+                self.energy.power == 1 or set(self.geometry.parts) <= ELEMENTARY
+            ):
+                return with_flux(self.geometry, flux)
+            return with_mobility(self.geometry, partial(self.energy.diffusive_mobility, flux))
         if isinstance(self.energy, ShallowNetwork | FreeEnergy):
             return with_mobility(self.geometry, self.energy.mobility)
         if isinstance(self.energy, MaximumMeanDiscrepancy):

@@ -18,6 +18,8 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.compiled import fused
+from mudot.solvers.fluxes import TwoPointFlux
+from mudot.solvers.operators import across
 from mudot.solvers.quotients import (
     entropy_quotient,
     entropy_quotient_slope,
@@ -26,6 +28,7 @@ from mudot.solvers.quotients import (
     power_quotient,
     power_quotient_slope,
 )
+from mudot.solvers.stolarsky import stolarsky_mean
 
 NAMED: dict[str, float] = {"kl": 1.0, "reverse-kl": 0.0, "chi2": 2.0, "hellinger": 0.5}
 """The powers that have a name: KL(mu|pi), KL(pi|mu), half of chi^2(mu|pi), 2 int (sqrt mu - sqrt pi)^2."""
@@ -123,6 +126,12 @@ class PowerDivergence:
         if p == 0:
             return -_exp(-start) * logarithm_quotient_slope(l)
         return _exp((p - 1) * start) * power_quotient_slope(p, l) / (p * (p - 1))
+
+    def diffusive_mobility(self, flux: TwoPointFlux, mesh: Cartesian, density: Array) -> Array:
+        """mu on faces for which the Wasserstein flow is div(pi grad s^p)/p with the two-point flux of pi: the Stolarsky
+        mean of order p."""
+        left, right = across(mesh, density)
+        return stolarsky_mean(self.power, left * flux.forward, right * flux.backward)
 
     def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
         """dxi/dlog mu = s phi_p''(s) = s^(p-1), shape `mesh.shape`."""

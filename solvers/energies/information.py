@@ -11,6 +11,8 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies.divergences import PowerDivergence, finite_logs, integrand, log_ratio, retargeted
+from mudot.solvers.fluxes import TwoPointFlux
+from mudot.solvers.operators import across
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,19 @@ class JensenShannon:
     def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
         """dxi/dlog mu = pi / (2 (mu + pi)), shape `mesh.shape`."""
         return 0.5 * array_module(density).exp(self.log_target - _log_mean(density, self.log_target)) / 2
+
+    def diffusive_mobility(self, flux: TwoPointFlux, mesh: Cartesian, density: Array) -> Array:
+        """mu on faces for which the Wasserstein flow is 1/2 div(pi grad log(1 + s)), with the two-point flux of pi: the
+        quotient of the jumps of that logarithm and of xi, s for equal s."""
+        left, right = across(mesh, self.log_target)
+        a, b = across(mesh, density)
+        xp = array_module(a)
+        one, two = xp.exp(xp.log(a) - left), xp.exp(xp.log(b) - right)
+        low, high = xp.minimum(one, two), xp.maximum(one, two)
+        up = xp.log1p((high - low) / (1 + low))
+        down = xp.log1p((high - low) / (low * (1 + high)))
+        mean = xp.where(high > low, up / xp.where(high > low, down, 1.0), low)
+        return mean * (a * flux.forward / one)
 
 
 def _log_mean(density: Array, log_target: Array) -> Array:
@@ -116,6 +131,15 @@ class Renyi:
     def value(self, mesh: Cartesian, density: Array) -> float:
         """The Renyi divergence of order a; both measures should have mass one."""
         return self._log_moment(mesh, density) / (self.order - 1)
+
+    def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
+        """dxi/dlog mu at a fixed integral, shape `mesh.shape`: what stays in the cell. The rest has rank one."""
+        share = self.order * math.exp(-self._log_moment(mesh, density))
+        return share * self._power.logarithmic_curvature(mesh, density)
+
+    def diffusive_mobility(self, flux: TwoPointFlux, mesh: Cartesian, density: Array) -> Array:
+        """That of the power divergence."""
+        return self._power.diffusive_mobility(flux, mesh, density)
 
     def first_variation(self, mesh: Cartesian, density: Array) -> Array:
         """a s^(a-1) / ((a - 1) int s^a dpi), up to a constant: here it is zero at s = 1."""

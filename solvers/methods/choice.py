@@ -40,6 +40,7 @@ from mudot.solvers.methods.frozen import MomentaryFit
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.linear_relaxation import Relaxation
 from mudot.solvers.methods.log_runge_kutta import LogRungeKutta
+from mudot.solvers.methods.newton_stages import by_basis
 from mudot.solvers.methods.protocol import Method
 from mudot.solvers.methods.reaction import PowerReaction, Vacuum
 from mudot.solvers.methods.semigroup import FokkerPlanck
@@ -58,6 +59,8 @@ SMOOTH = (
 )
 """Energies whose transport is solved explicitly: a kernel smooths their first variation, or the mesh is coarse enough
 for the diffusion that they contain."""
+ELEMENTARY = frozenset({"wasserstein", "fisher-rao"})
+"""Parts without a kernel or a reference."""
 FLAT = frozenset({"flat-fisher-rao", "flat-wasserstein", "mmd", "de-stein"})
 """Parts whose Onsager operator does not depend on the density."""
 SMOOTHED = frozenset(
@@ -108,8 +111,10 @@ def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacu
         return LogRungeKutta(mesh, energy, geometry)
     if found <= FLAT:
         return _flat(mesh, energy, geometry, parts)
-    if found == {"wasserstein", "mmd"} and isinstance(energy, PowerDivergence) and energy.power == 1:
-        return _interaction_force(mesh, energy, parts)
+    if found <= ELEMENTARY and isinstance(energy, Pointwise):
+        return DiagonallyImplicit(mesh, energy, geometry)
+    if "mmd" in found and found <= FLAT | {"wasserstein"} and isinstance(energy, Pointwise):
+        return _interaction_force(mesh, energy, geometry, parts)
     unknown = found - FLAT - SMOOTHED - {"wasserstein", "fisher-rao", *REACTIONS}
     if unknown:
         raise MudotError(f"geometry: no method for {listed(sorted(unknown))}")
@@ -146,8 +151,8 @@ def _check(energy: Energy, geometry: Geometry, parts: tuple[Term, ...]) -> None:
 
 def _no_transport(energy: Energy) -> str:
     return (
-        f"the Wasserstein flow of {energy.name} is not available in this version; power divergences, free energies and "
-        "kernel discrepancies have one, the others go with geometries of Fisher-Rao type"
+        f"the Wasserstein part of {energy.name} is stiff, and no method joins it with parts that a kernel smooths; "
+        "leave one of them out"
     )
 
 
@@ -241,8 +246,16 @@ def _same(one: object, other: object) -> bool:
     return one is other or bool((array_module(one).abs(one - other) <= 1e-14 * other).all())  # type: ignore[operator]
 
 
-def _interaction_force(mesh: Cartesian, energy: PowerDivergence, parts: tuple[Term, ...]) -> Method:
-    """KL in Wasserstein plus MMD: diffusion exactly, the MMD part implicitly, one after the other."""
+def _interaction_force(mesh: Cartesian, energy: Pointwise, geometry: Geometry, parts: tuple[Term, ...]) -> Method:
+    """Wasserstein plus MMD: jointly and implicitly where the kernel has a basis; else KL by diffusion exactly and the
+    MMD part implicitly, one after the other."""
+    if by_basis(mesh, energy, geometry) is not None:
+        return DiagonallyImplicit(mesh, energy, geometry)
+    if not isinstance(energy, PowerDivergence) or energy.power != 1 or len({p.geometry.parts for p in parts}) > 2:
+        raise MudotError(
+            f"interaction-force transport of {energy.name} needs a kernel whose inverse is at hand: gaussian on any "
+            "mesh, or a radial kernel on a periodic one, with a regularization above 1e-9 of its largest eigenvalue"
+        )
     transport = next(p.geometry for p in parts if isinstance(p.geometry, Wasserstein))
     inverse = [p for p in parts if isinstance(p.geometry, DeKernelizedFisherRao)]
     rest: Geometry = inverse[0].geometry if len(inverse) == 1 else Sum(tuple(p.geometry for p in inverse))

@@ -25,6 +25,7 @@ from mudot.solvers.geometries.spherical import SphericalOnsager
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.linear import NotConverged, conjugate_gradients
 from mudot.solvers.methods.filling import filled
+from mudot.solvers.methods.newton_stages import by_basis, by_diffusion
 from mudot.solvers.methods.protocol import Advance, by_steps
 from mudot.solvers.methods.semidiscrete import steepest_descent
 
@@ -47,6 +48,9 @@ _NEWTON, _UP, _DOWN = 30, 3.0, 50.0
 """Iterations, and how far log b may go in one of them: far down is safe, for there the equation is linear in it."""
 _ENOUGH, _ALIKE = 1e-13, 1e-6
 """Newton's method ends where a step moves this share of the mass, and no cell by more than this share of itself."""
+_SHARE, _NOISE = 1e-5, 1e-9
+"""Instead of the first, this share of rtol will do: the next step would be shorter by more than that. Steps below the
+second that no longer shrink are round-off, which the inverse of a smooth kernel makes larger."""
 _LAYER = 1e-2
 """Starts that do not fit the flow have a layer in which every step, however short, errs by what it moves: there the
 error is relative to this share of the mass."""
@@ -129,9 +133,10 @@ class ByKernel:
 
 @dataclass(frozen=True, eq=False)
 class DiagonallyImplicit:
-    """The flow of a pointwise energy in a flat geometry.
+    """The flow of a pointwise energy in a flat geometry, in Wasserstein, or in a sum of Wasserstein and the former.
 
-    geometry: one whose Onsager operator does not depend on the density
+    geometry: one whose Onsager operator does not depend on the density but for a Wasserstein part, whose mobility makes
+    the flux linear in a function of mu/pi: a two-point flux for KL, that of the energy for others
     """
 
     mesh: Cartesian
@@ -182,7 +187,7 @@ class DiagonallyImplicit:
         new = density
         for row in STAGES:
             right = density + tau * sum((w * k for w, k in zip(row, rates, strict=True)), 0 * density)
-            found = self._stage(new, right, factor)
+            found = self._stage(new, right, factor, max(_ENOUGH, _SHARE * rtol))
             if found is None:
                 return None
             new = found
@@ -192,9 +197,9 @@ class DiagonallyImplicit:
         change = integrate(self.mesh, xp.abs(new - density)) / mass
         return new, max(error / (rtol * min(1.0, change + _LAYER) + _ROUND_OFF), 1e-10)
 
-    def _stage(self, guess: Array, right: Array, factor: float) -> Array | None:
-        """b > 0 with b - r + c K xi(b) = 0, from a guess."""
-        xp, now = array_module(guess), guess
+    def _stage(self, guess: Array, right: Array, factor: float, enough: float) -> Array | None:
+        """b > 0 with b - r + c K xi(b) = 0, from a guess, to `enough` of the mass or to what round-off leaves."""
+        xp, now, before = array_module(guess), guess, np.inf
         for _ in range(_NEWTON):
             try:
                 step = self._solver.change(now, right, factor)
@@ -203,13 +208,18 @@ class DiagonallyImplicit:
             if not bool(xp.isfinite(step).all()):
                 return None
             now = xp.maximum(now * xp.exp(xp.clip(step, -_DOWN, _UP)), np.finfo(float).tiny)
-            moved = integrate(self.mesh, now * xp.abs(step))
-            if moved <= _ENOUGH * integrate(self.mesh, now) and float(xp.abs(step).max()) <= _ALIKE:
+            moved = integrate(self.mesh, now * xp.abs(step)) / integrate(self.mesh, now)
+            done = moved <= enough or _NOISE >= moved >= before / 2
+            if done and float(xp.abs(step).max()) <= _ALIKE:
                 return now
+            before = moved
         return None
 
     @cached_property
     def _solver(self) -> StageSolver:
+        found = by_basis(self.mesh, self.energy, self.geometry) or by_diffusion(self.mesh, self.energy, self.geometry)
+        if found is not None:
+            return found
         onsager = self.geometry.onsager(self.mesh, self.energy_target)
         if isinstance(onsager, SphericalOnsager) and isinstance(onsager.base, InverseOnsager):
             return ByKernel(self.mesh, self.energy, onsager.base, True)

@@ -25,6 +25,7 @@ from mudot.solvers.geometries import (
     KernelApproximateFisherRao,
     KernelizedFisherRao,
     Spherical,
+    Stein,
     Wasserstein,
 )
 from mudot.solvers.kernels.functions import (
@@ -260,7 +261,7 @@ def test_kernels_that_are_not_positive_definite_are_refused() -> None:
 
 def test_pairs_without_a_method_are_refused_with_the_reason() -> None:
     target = gaussian(LINE, 0.0, 1.0)
-    with pytest.raises(MudotError, match="Wasserstein flow of jensen-shannon"):
-        GradientFlow(LINE, JensenShannon(target), Wasserstein())
+    with pytest.raises(MudotError, match="Wasserstein part of jensen-shannon is stiff"):
+        GradientFlow(LINE, JensenShannon(target), Wasserstein() + Stein(GaussianKernel(0.5)))
     with pytest.raises(MudotError, match="spherical"):
         GradientFlow(LINE, Renyi(2.0, target), FisherRao())

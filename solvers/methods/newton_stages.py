@@ -1,0 +1,267 @@
+"""Stages of stiff flows with the inverse of a kernel, with diffusion, or with both: Newton's method for
+
+    b - r + c K(b) xi(b) = 0        in log b,
+
+each step one linear solve for the change v of the force, dlog b = v/p with p = dxi/dlog b:
+
+    [b/p + c F - c alpha A diag(b)] v = -(b - r + c K xi)
+
+F is the part of K that does not look at the density, A the Fokker-Planck generator: for an energy int phi(s) dpi the
+Wasserstein part is -alpha A (pi g(s)) with g' = s phi'', and that is its derivative. Without A the operator is
+symmetric and conjugate gradients do; with it, stabilised biconjugate ones. The preconditioner is the same operator with
+constants in place of weights, in the basis of the kernel: iterations depend on how much the density varies, not on the
+mesh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+
+from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes.averages import integrate, volumes
+from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.energies import Pointwise
+from mudot.solvers.fluxes import generator, scharfetter_gummel
+from mudot.solvers.geometries import (
+    DeKernelizedFisherRao,
+    FisherRao,
+    FlatFisherRao,
+    FlatWasserstein,
+    Geometry,
+    Spherical,
+    Sum,
+    Wasserstein,
+)
+from mudot.solvers.kernels.cached import operator_on
+from mudot.solvers.kernels.iterations import shifted_gradients
+from mudot.solvers.kernels.spectral import Basis, basis_of
+from mudot.solvers.linear import stabilised_biconjugate_gradients
+
+_FORCING = 1e-5
+"""Residual of a linear solve over its right-hand side: each step of Newton's method gains as much."""
+_MARGIN = 1e-9
+"""Smallest share of the largest eigenvalue of K + epsilon for which it is inverted as it stands."""
+
+
+_FACTORED = 40_000
+"""Cells up to which the matrix of a plane is factored."""
+_SHORT, _FAR = 0.3, 50.0
+"""Changes of log b that are taken as they are, and the largest that is ever tried."""
+_BEYOND, _HALVINGS = 0.3, 30
+"""How steep, over the first slope, the way up behind the minimum may be at the end of a step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A geometry taken apart: weights, references and the kernel of its inverse."""
+
+    transport: float
+    flat_transport: tuple[FlatWasserstein, ...]
+    flat_reaction: tuple[FlatFisherRao, ...]
+    inverse: DeKernelizedFisherRao | None
+    spherical: bool
+
+
+def taken_apart(geometry: Geometry) -> Parts | None:
+    """The parts, or None where there are others, or several kernels."""
+    found = _elementary(geometry)
+    known = (Wasserstein, FlatWasserstein, FlatFisherRao, DeKernelizedFisherRao)
+    inverse = [g for g in found if isinstance(g, DeKernelizedFisherRao)]
+    if len(inverse) > 1 or not all(isinstance(g, known) for g in found):
+        return None
+    return Parts(
+        sum(g.transport for g in found if isinstance(g, Wasserstein)),
+        tuple(g for g in found if isinstance(g, FlatWasserstein)),
+        tuple(g for g in found if isinstance(g, FlatFisherRao)),
+        inverse[0] if inverse else None,
+        _has_spherical(geometry),
+    )
+
+
+def _elementary(geometry: Geometry) -> list[Geometry]:
+    if isinstance(geometry, Sum):
+        return [part for term in geometry.terms for part in _elementary(term)]
+    return _elementary(geometry.base) if isinstance(geometry, Spherical) else [geometry]
+
+
+def _has_spherical(geometry: Geometry) -> bool:
+    if isinstance(geometry, Sum):
+        return any(_has_spherical(term) for term in geometry.terms)
+    return isinstance(geometry, Spherical) and not geometry.base.conserves_mass
+
+
+@dataclass(frozen=True, eq=False)
+class ByBasis:
+    """The stage solver. Made by `by_basis`."""
+
+    mesh: Cartesian
+    energy: Pointwise
+    geometry: Geometry
+    parts: Parts
+    basis: Basis
+
+    def change(self, density: Array, right: Array, factor: float) -> Array:
+        """The Newton step of log b at b = `density`; right: r, factor: c. Raises NotConverged."""
+        mesh, root = self.mesh, self.basis.root
+        share = self.energy.logarithmic_curvature(mesh, density)
+        rest = self._residual(density, right, factor)
+        weight = density / share
+        for flat in self.parts.flat_reaction:
+            weight = weight + factor * flat.reaction * flat.reference
+        symbol = factor * self._inverse
+
+        def apply(y: Array) -> Array:
+            image = weight * y + self.basis.multiplied(symbol, y)
+            v = y / root
+            for flat in self.flat:
+                image = image + factor * root * flat.apply(v)
+            if self.parts.spherical:
+                image = image - factor * (self._of_one * y).sum() / self._norm * self._of_one
+            if self.generator is not None:
+                moved = (self.generator @ (density * v).reshape(-1)).reshape(mesh.shape)
+                image = image - (factor * self.parts.transport) * root * moved
+            return image
+
+        smooth = self.parts.transport * float(density.mean())
+        smooth += sum(flat.transport * float(flat.reference.mean()) for flat in self.parts.flat_transport)
+        inverse = 1 / (float(weight.mean()) + symbol + factor * smooth * self.basis.laplacian)
+
+        def precondition(y: Array) -> Array:
+            return self.basis.multiplied(inverse, y)
+
+        if self.generator is None:
+            y = shifted_gradients(apply, 0.0, -root * rest, None, _FORCING, precondition).solution
+        else:
+            y = stabilised_biconjugate_gradients(apply, precondition, -root * rest, _FORCING).solution
+        v = y / root
+        return self._shortened(density, right, factor, v, v / share, rest)
+
+    def _residual(self, density: Array, right: Array, factor: float) -> Array:
+        """b - r + c K xi."""
+        onsager = self.geometry.onsager(self.mesh, density)
+        return density - right + factor * onsager.apply(self.energy.first_variation(self.mesh, density))
+
+    def _shortened(self, density: Array, right: Array, factor: float, v: Array, step: Array, rest: Array) -> Array:
+        """The step halved until it does not go far beyond the minimum along it.
+
+        For KL and a fixed K the equation is the gradient, in h = log(b/pi), of the convex functional
+        int pi e^h - <r, h> + c/2 <h, F h>, for which this makes Newton's method converge from anywhere.
+        """
+        xp = array_module(density)
+        if float(xp.abs(step).max()) <= _SHORT:
+            return step
+        weight = v * volumes(self.mesh, density)
+        start = float((weight * rest).sum())
+        for _ in range(_HALVINGS):
+            trial = density * xp.exp(xp.clip(step, -_FAR, _FAR))
+            slope = float((weight * self._residual(trial, right, factor)).sum())
+            if slope <= -_BEYOND * start:
+                break
+            step = step * min(0.5, max(0.1, start / (start - slope)))
+        return step
+
+    @cached_property
+    def _inverse(self) -> Array:
+        """beta/(K + epsilon) in the basis."""
+        part = self.parts.inverse
+        assert part is not None
+        return part.reaction / (self.basis.kernel + part.regularization)
+
+    @cached_property
+    def _of_one(self) -> Array:
+        """F 1 times the root of the volumes, of the parts that make mass."""
+        total = self.basis.multiplied(self._inverse, self.basis.root)
+        for flat in self.parts.flat_reaction:
+            total = total + flat.reaction * flat.reference * self.basis.root
+        return total
+
+    @cached_property
+    def _norm(self) -> float:
+        return float((self._of_one * self.basis.root).sum())
+
+    @cached_property
+    def flat(self) -> tuple[Any, ...]:
+        """The operators of flat transport."""
+        return tuple(part.onsager(self.mesh, part.reference) for part in self.parts.flat_transport)
+
+    @cached_property
+    def generator(self) -> Any:
+        """A, or None without Wasserstein part."""
+        return _generator(self.mesh, self.energy) if self.parts.transport else None
+
+
+@dataclass(frozen=True, eq=False)
+class ByDiffusion:
+    """The stage solver of Wasserstein and Wasserstein-Fisher-Rao flows: sparse factors in one and two dimensions, else
+    iterations. For w = b dlog b,
+
+        [1 + c beta (xi - <xi> + p) - c alpha A diag(p)] w = -(b - r + c K xi);
+
+    what a spherical reaction has of rank one is left out: it costs a step of Newton's method or two.
+    """
+
+    mesh: Cartesian
+    energy: Pointwise
+    geometry: Geometry
+    transport: float
+    reaction: float
+    spherical: bool
+
+    def change(self, density: Array, right: Array, factor: float) -> Array:
+        """As `ByBasis.change`."""
+        share, xi = (
+            self.energy.logarithmic_curvature(self.mesh, density),
+            self.energy.first_variation(self.mesh, density),
+        )
+        rest = (density - right + factor * self.geometry.onsager(self.mesh, density).apply(xi)).reshape(-1)
+        centre = integrate(self.mesh, density * xi) / integrate(self.mesh, density) if self.spherical else 0.0
+        inside = (1 + factor * self.reaction * (xi - centre + share)).reshape(-1)
+        steepness, speed = share.reshape(-1), factor * self.transport
+        if isinstance(density, np.ndarray) and self.mesh.dimension <= 2 and self.mesh.size <= _FACTORED:
+            matrix = scipy.sparse.diags_array(inside) - speed * self.generator @ scipy.sparse.diags_array(steepness)
+            w = scipy.sparse.linalg.spsolve(matrix.tocsc(), -rest)
+        else:
+            diagonal = inside - speed * self.generator.diagonal() * steepness
+
+            def apply(w: Array) -> Array:
+                return inside * w - speed * (self.generator @ (steepness * w))
+
+            w = stabilised_biconjugate_gradients(apply, lambda r: r / diagonal, -rest, _FORCING).solution
+        return w.reshape(self.mesh.shape) / density
+
+    @cached_property
+    def generator(self) -> Any:
+        """A."""
+        return _generator(self.mesh, self.energy)
+
+
+def _generator(mesh: Cartesian, energy: Pointwise) -> Any:
+    return generator(mesh, scharfetter_gummel(mesh, energy.log_target))  # type: ignore[attr-defined]
+
+
+def by_diffusion(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByDiffusion | None:
+    """The stage solver for a Wasserstein part, with Fisher-Rao or without, else None."""
+    found = _elementary(geometry)
+    if not all(isinstance(g, Wasserstein | FisherRao) for g in found):
+        return None
+    transport = sum(g.transport for g in found if isinstance(g, Wasserstein))
+    reaction = sum(g.reaction for g in found if isinstance(g, FisherRao))
+    return ByDiffusion(mesh, energy, geometry, transport, reaction, _has_spherical(geometry))
+
+
+def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis | None:
+    """The stage solver for a geometry that is diagonal in a basis but for weights, else None."""
+    parts = taken_apart(geometry)
+    if parts is None or parts.inverse is None:
+        return None
+    basis = basis_of(operator_on(parts.inverse.kernel, mesh, library_of(energy.target)))  # type: ignore[attr-defined]
+    if basis is None:
+        return None
+    least, largest = (float(end) + parts.inverse.regularization for end in (basis.kernel.min(), basis.kernel.max()))
+    return ByBasis(mesh, energy, geometry, parts, basis) if least > _MARGIN * largest else None
