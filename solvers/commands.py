@@ -159,14 +159,21 @@ def info(path: Path) -> None:
         console.print(f"error     relative L1 error of the density, estimated: {attributes['density_error']}")
     else:
         console.print("error     no error estimate is stored in this file; `mudot reference` makes one")
-    table = Table("t", "mass", "minimum", "energy", "dissipation", "balance", *_part_titles(result.parts), box=None)
+    bars = {key: result.extras[key] for key in _BARS if key in result.extras}
+    titles = (*_part_titles(result.parts), *(_BARS[key] for key in bars))
+    table = Table("t", "mass", "minimum", "energy", "dissipation", "balance", *titles, box=None)
     for n in range(result.committed):
         parts = [f"{r + s:.6g}" for r, s in zip(result.rate[n], result.slope[n], strict=True)]
         numbers = (result.mass[n], result.minimum[n], result.energy[n], result.dissipation[n], result.balance[n])
         formats = ("{:.12g}", "{:.2e}", "{:.8g}", "{:.8g}", "{:.1e}")
         cells = [form.format(x) for form, x in zip(formats, numbers, strict=True)]
-        table.add_row(f"{result.times[n]:g}", *cells, *(parts if len(parts) > 1 else ()))
+        errors = [f"± {values[n]:.1e}" for values in bars.values()]
+        table.add_row(f"{result.times[n]:g}", *cells, *(parts if len(parts) > 1 else ()), *errors)
     console.print(table)
+
+
+_BARS = {"density_error": "density", "density_extrapolated_error": "extrapolated", "energy_error": "energy"}
+"""Bars of a certified reference that are shown, and their headings."""
 
 
 def _part_titles(parts: tuple[str, ...]) -> tuple[str, ...]:

@@ -204,7 +204,19 @@ def test_command_writes_a_result_with_its_certificate(tmp_path: Path, capsys: py
     result = storage.read(output)
     assert result.status == "complete" and result.committed == 2
     assert main(["info", str(output)]) == 0
-    assert "relative L1 error" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "relative L1 error" in shown and shown.count("± ") == 6
+    bars = {name for name in result.extras if name.endswith("error")}
+    assert {"density_error", "energy_error", "mmd_error", "mean_x_error", "variance_x_error"} <= bars
+    assert all(result.extras[name].shape == (2,) and np.all(result.extras[name] > 0) for name in bars)
+    with pytest.importorskip("xarray").open_dataset(output, engine="h5netcdf") as data:
+        assert data.density_error.dims == data.energy_error.dims == ("time",)
+        assert data.density_extrapolated.dims == data.density_error_cells.dims == ("time", "x")
+        width = float(data.x[1] - data.x[0])
+        np.testing.assert_allclose(
+            data.density_error_cells.sum("x") * width, data.density_extrapolated_error, rtol=1e-9
+        )
+        np.testing.assert_array_equal(data.density_extrapolated[-1], result.best_density(-1))
     (tmp_path / "loose").mkdir()
     limits = ["--rtol", "1e-9", "--memory", f"{room(112, tmp_path):.0f}"]
     assert main(["reference", str(path), *limits, "-o", str(tmp_path / "loose" / "r.h5")]) == 1

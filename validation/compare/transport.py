@@ -27,9 +27,9 @@ def available() -> bool:
 def blocks(mesh: Cartesian, masses: np.ndarray, most: int = BLOCKS) -> tuple[np.ndarray, np.ndarray]:
     """Centres of mass, shape (k, d), and masses, shape (k,), of at most so many blocks of neighbouring cells.
 
-    >>> places, masses = blocks(Cartesian((4, 2), (0, 0), (4, 2)), np.ones((4, 2)), most=2)
+    >>> places, masses = blocks(Cartesian((4, 2), (0, 0), (4, 2)), np.ones((4, 2)), most=4)
     >>> places.tolist(), masses.tolist()
-    ([[1.0, 1.0], [3.0, 1.0]], [4.0, 4.0])
+    ([[1.0, 0.5], [1.0, 1.5], [3.0, 0.5], [3.0, 1.5]], [2.0, 2.0, 2.0, 2.0])
     """
     wide = [1] * mesh.dimension
     while np.prod([-(-n // w) for n, w in zip(mesh.shape, wide, strict=True)]) > most:
