@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mudot.meshes.arrays import numpy_library
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import (
@@ -32,6 +33,8 @@ from mudot.solvers.geometries import (
     Wasserstein,
 )
 from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, PolynomialKernel
+from mudot.solvers.kernels.operators import kernel_operator
+from mudot.solvers.kernels.solves import inverse
 from mudot.validation.convergence import orders
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
@@ -114,7 +117,7 @@ def _ridge(quick: bool) -> Outcome:
 
 
 def _bandwidth(quick: bool) -> Outcome:
-    """L9 and L10: normalised and regressed kernels of small bandwidth, by their consistency error along a flow."""
+    """L8, L9 and L10: normalised and regressed kernels of small bandwidth, by their consistency error along a flow."""
     mesh = Cartesian(300 if quick else 600, 0.0, 1.0, "periodic")
     x = mesh.centers[0]
     pi = 1 + 0.5 * np.cos(2 * np.pi * x)
@@ -138,6 +141,7 @@ def _bandwidth(quick: bool) -> Outcome:
             lambda h: SymmetrizedRegressionFisherRao(GaussianKernel(h)).onsager(mesh, mu).apply(xi),
         ),
     }
+    fields["IFT's K⁻¹, kernel normalised by μ, to FR (L8)"] = (mu * xi, lambda h: _normalised_inverse(mesh, mu, xi, h))
     for name, (limit, family) in fields.items():
         distances = [norm(mesh, family(h) - limit) for h in ladder]
         rows.append(_ladder(outcome, f"rate of {name}", ladder, distances, 2.0))
@@ -159,6 +163,14 @@ def _bandwidth(quick: bool) -> Outcome:
     columns = ("limit", "bandwidths", *("distance",) * 3, "power", "predicted")
     outcome.tables.append(Table("L1 distance of rates and flows", columns, tuple(rows)))
     return outcome
+
+
+def _normalised_inverse(mesh: Cartesian, mu: np.ndarray, xi: np.ndarray, width: float) -> np.ndarray:
+    """K^-1 xi for the kernel k(x, y)/sqrt(q(x) q(y)), q = K mu, which tends to a unit mass of mu (L8: Gladin et al.
+    2024, Cor. 3.5)."""
+    operator = kernel_operator(LaplaceKernel(width), mesh, numpy_library())
+    root = np.sqrt(operator.apply(mu))
+    return np.asarray(root * inverse(operator, root * xi, 0.0).solution)
 
 
 def _energies(quick: bool) -> Outcome:
