@@ -22,6 +22,9 @@ from mudot.solvers.kernels.nystrom import Nystrom, nystrom
 from mudot.solvers.kernels.operators import KernelOperator, Place
 from mudot.solvers.linear import LinearSolution
 
+DEFECT = 1e-10
+"""Relative defect to which ridge problems are solved."""
+
 
 @dataclass(frozen=True)
 class RidgeSolution:
@@ -50,7 +53,7 @@ def ridge(
     xi: Array,
     ridge: float,
     guess: Array | None = None,
-    tolerance: float = 1e-10,
+    tolerance: float = DEFECT,
     preconditioner: Nystrom | None = None,
     on: Place = "cells",
 ) -> RidgeSolution:

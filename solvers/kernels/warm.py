@@ -20,7 +20,7 @@ from mudot.meshes.arrays import Array, array_module
 from mudot.solvers.kernels.direct import markov_line
 from mudot.solvers.kernels.nystrom import Nystrom
 from mudot.solvers.kernels.operators import KernelOperator, Place
-from mudot.solvers.kernels.solves import RidgeSolution, ridge, ridge_preconditioner
+from mudot.solvers.kernels.solves import DEFECT, RidgeSolution, ridge, ridge_preconditioner
 
 KEPT = 6
 """Solutions that are remembered of each sequence."""
@@ -45,7 +45,7 @@ class RidgeMemory:
         regularization: float,
         slot: int = 0,
         on: Place = "cells",
-        tolerance: float = 1e-10,
+        tolerance: float = DEFECT,
     ) -> RidgeSolution:
         """The ridge regression of xi, of the shape of the masses; raises as `ridge` does."""
         if markov_line(operator, on) is not None:
