@@ -191,9 +191,9 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
         ("[geometry] spherical", "got 1", "true or false"),
     ),
     (
-        "wasserstein-of-jensen-shannon",
-        {"energy": '[energy]\nname = "jensen-shannon"', "geometry": '[geometry]\nname = "wasserstein"'},
-        ("[geometry] name", "Wasserstein flow of jensen-shannon is not available"),
+        "lawgd-without-mass",
+        {"energy": '[energy]\nname = "lawgd"', "geometry": '[geometry]\nname = "fisher-rao"'},
+        ("[geometry] spherical", "'lawgd' compares probability measures"),
     ),
     # time
     ("time-key", {"time": time_with(tol="1e-6")}, ("[time] tol", "unknown key", "did you mean 'rtol'")),

@@ -114,11 +114,6 @@ BAD = [
     ),
     ('[energy]\nname = "kl"', RIDGE.replace("ridge = 0.1", "ridge = 0") + WIDE, ("[geometry] ridge", "positive")),
     ('[energy]\nname = "kl"', RIDGE.replace("ridge = 0.1\n", "") + WIDE, ("[geometry] ridge", "missing")),
-    (
-        '[energy]\nname = "jensen-shannon"',
-        '[geometry]\nname = "wasserstein"',
-        ("[geometry] name", "Wasserstein flow of jensen-shannon"),
-    ),
     ('[energy]\nname = "renyi"\nalpha = 2.0', PLAIN, ("[geometry] spherical", "probability")),
     ('[energy]\nname = "renyi"\nalpha = 1.0', PLAIN + "\nspherical = true", ("[energy] alpha", "'kl'")),
 ]

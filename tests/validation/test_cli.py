@@ -84,7 +84,11 @@ BAD = {
         "__import__",
     ),
     "grid that fits nowhere": ("problem.toml", PROBLEM.replace("[64]", "[2000000000]"), "cells"),
-    "flow that is not available": ("problem.toml", PROBLEM.replace('"kl"', '"jensen-shannon"'), "jensen-shannon"),
+    "flow without meaning": (
+        "problem.toml",
+        PROBLEM.replace('"kl"', '"lawgd"').replace("spherical = true", ""),
+        "'lawgd' compares probability measures",
+    ),
     "folder instead of a file": (".", None, "TOML"),
 }
 
