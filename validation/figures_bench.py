@@ -91,4 +91,5 @@ def _growth(panel: Axes, rows: list[dict[str, Any]]) -> None:
     panel.set_title("growth of mudot")
     panel.set_xlabel("cells")
     panel.set_ylabel("processor time in s")
-    panel.legend(fontsize=6.5)
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(fontsize=6.5)

@@ -8,7 +8,8 @@ import pytest
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import PowerDivergence
-from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Sum, Wasserstein
+from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Stein, Sum, Wasserstein
+from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.choice import method_for
 from mudot.solvers.methods.reaction import PowerReaction
@@ -51,6 +52,7 @@ def test_all_ways_of_writing_the_spherical_sum_are_one_method(geometry: Geometry
         (1.0, FisherRao() + Spherical(FisherRao()), "plain and spherical"),
         (1.0, Wasserstein() + Wasserstein(2.0), "more than one Wasserstein"),
         (1.0, Sum(()), "without terms"),
+        (2.0, Wasserstein() + Stein(GaussianKernel(0.3)), "no method joins it with parts that a kernel smooths"),
     ],
 )
 def test_flows_without_a_method_are_refused_in_one_line(power: float, geometry: Geometry, word: str) -> None:
