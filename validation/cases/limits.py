@@ -10,6 +10,7 @@ import numpy as np
 from mudot.meshes.arrays import numpy_library
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
+from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import (
     DeRegularizedMMD,
     Energy,
@@ -53,6 +54,8 @@ def _end(
     mesh: Cartesian, energy: Energy, geometry: Geometry, start: np.ndarray, time: float, rtol: float
 ) -> np.ndarray:
     solution = solve(GradientFlow(mesh, energy, geometry), start, [0.0, time], rtol=rtol)
+    if solution.status != "complete":
+        raise MudotError(f"{geometry}: {solution.message}")
     return np.asarray(solution.density[-1])
 
 
