@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
@@ -45,40 +46,29 @@ register("cupy", _of_cupy)
 
 
 @cache
-def stencils() -> Any:
-    """The compiled loops, or None without Numba."""
+def _loops(name: str) -> Any:
+    """A module of compiled loops, or None without Numba."""
     try:
-        from mudot.solvers.compiled import loops
+        return import_module(f"{__name__}.{name}")
     except ImportError:
         return None
-    return loops
 
 
-@cache
+def stencils() -> Any:
+    """The compiled differences of powers, or None without Numba."""
+    return _loops("loops")
+
+
 def banded() -> Any:
     """The compiled products with matrices of a few diagonals, or None without Numba."""
-    try:
-        from mudot.solvers.compiled import diagonals as loops
-    except ImportError:
-        return None
-    return loops
+    return _loops("diagonals")
 
 
-@cache
 def polynomials() -> Any:
     """The compiled steps of super-time-stepping, or None without Numba."""
-    try:
-        from mudot.solvers.compiled import legendre
-    except ImportError:
-        return None
-    return legendre
+    return _loops("legendre")
 
 
-@cache
 def on_faces() -> Any:
     """The compiled passes over faces, or None without Numba."""
-    try:
-        from mudot.solvers.compiled import faces as loops
-    except ImportError:
-        return None
-    return loops
+    return _loops("faces")

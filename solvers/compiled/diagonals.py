@@ -9,16 +9,14 @@ weighted sums while they are hot.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 
-_compiled: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+from mudot.solvers.compiled.jit import compiled
+
 Vector = np.ndarray
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def sweep(
     before: np.ndarray,
     now: np.ndarray,
@@ -75,13 +73,13 @@ def sweep(
                 _add(totals[j, low : low + size], weights[j, s], out)
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _add(total: np.ndarray, weight: float, term: np.ndarray) -> None:
     for i in range(term.size):
         total[i] += weight * term[i]
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _edge(
     out: np.ndarray,
     source: np.ndarray,
@@ -106,13 +104,13 @@ def _edge(
             _couple(out[first:stop], scale, rates[k, near + first : near + stop], source[far + first : far + stop])
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _couple(out: np.ndarray, scale: float, rate: np.ndarray, source: np.ndarray) -> None:
     for i in range(out.size):
         out[i] += scale * rate[i] * source[i]
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _inner(
     out: np.ndarray,
     source: np.ndarray,
@@ -148,7 +146,7 @@ def _inner(
     _seven(out, scale, a, x, b, y, c, u, d, v, e, p, f, q, shift, loss, z, back, old)
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _three(
     out: Vector,
     scale: float,
@@ -166,7 +164,7 @@ def _three(
         out[i] = scale * (a[i] * x[i] + b[i] * y[i] + (shift - loss[i]) * z[i]) - back * old[i]
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _five(
     out: Vector,
     scale: float,
@@ -189,7 +187,7 @@ def _five(
         out[i] = scale * (total + (shift - loss[i]) * z[i]) - back * old[i]
 
 
-@_compiled  # type: ignore[untyped-decorator, unused-ignore]
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _seven(
     out: Vector,
     scale: float,

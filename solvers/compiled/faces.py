@@ -8,12 +8,11 @@ products and give their bits.
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numba  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 
-compiled: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+from mudot.solvers.compiled.jit import compiled
+
 _BLOCK = 2048
 _NEAR = 1.0 / 16.0
 """Of ((b - a)/(a + b))^2: below it the series of the logarithmic mean has all digits, and the bound plays no part."""

@@ -4,13 +4,9 @@ A stage combines four arrays and a stencil of a fifth; in array passes that is s
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 
-compiled: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
-inlined: Any = numba.njit(fastmath=False, error_model="numpy", inline="always")
+from mudot.solvers.compiled.jit import compiled, inlined
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
 
+from mudot.solvers.compiled.jit import compiled
 
-@numba.njit(cache=True, fastmath=False, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def add_laplacian_of_power(
     out: np.ndarray, density: np.ndarray, m: float, factors: np.ndarray, periodic: np.ndarray
 ) -> None:
