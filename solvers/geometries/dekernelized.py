@@ -16,11 +16,12 @@ from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
+from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator, Place
 from mudot.solvers.kernels.solves import inverse
-from mudot.solvers.linear import NotConverged, conjugate_gradients
+from mudot.solvers.linear import NotConverged
 from mudot.solvers.operators import divergence, gradient, stencil_of
 
 _SOLVED = 1e-10
@@ -214,7 +215,7 @@ class InverseTransport:
 
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """1/2 <u, phi> with K phi = u."""
-        phi = conjugate_gradients(self.apply, rate, volumes(self.mesh, rate), self.diagonal(), guess).solution
+        phi = optimal_force(self, self.mesh, rate, guess)
         return (0.5 * integrate(self.mesh, rate * phi),)
 
     def diagonal(self) -> Array:

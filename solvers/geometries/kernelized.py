@@ -12,13 +12,13 @@ from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
+from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.geometries.protocol import Reaction
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.kernels.solves import DEFECT, ridge
 from mudot.solvers.kernels.warm import RidgeMemory
-from mudot.solvers.linear import conjugate_gradients
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,7 @@ class SmoothedOnsager(Reaction):
 
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """1/2 <u, phi> with K(mu) phi = u; infinite, and then not found, for rates that the kernel cannot make."""
-        # Ridge solves leave rate and K(mu) phi known to their defect only: no residual below it can be asked for, and
-        # where the kernel has finite rank none can be reached.
-        enough = 1e-10 if self.ridge is None else 10 * DEFECT
-        weight, diagonal = volumes(self.mesh, rate), self.diagonal()
-        phi = conjugate_gradients(self.apply, rate, weight, diagonal, guess, enough).solution
+        phi = optimal_force(self, self.mesh, rate, guess, 0.0 if self.ridge is None else DEFECT)
         return (0.5 * integrate(self.mesh, rate * phi),)
 
     def diagonal(self) -> Array:

@@ -21,11 +21,11 @@ from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.geometries.algebra import Composable, positive, weighted
+from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.geometries.protocol import Reaction
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
-from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.mobilities import Bounded, Mobility
 from mudot.solvers.operators import stencil_of
 from mudot.solvers.structured import bounded_mobility, divergence, gradient
@@ -174,7 +174,7 @@ class SymmetricReaction(MeanReaction):
 
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """1/2 <u, phi> with K(mu) phi = u."""
-        phi = conjugate_gradients(self.apply, rate, volumes(self.mesh, rate), self.diagonal(), guess).solution
+        phi = optimal_force(self, self.mesh, rate, guess)
         return (0.5 * integrate(self.mesh, rate * phi),)
 
 
@@ -228,7 +228,7 @@ class SymmetricTransport(MeanTransport):
 
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """1/2 <u, phi> with K(mu) phi = u."""
-        phi = conjugate_gradients(self.apply, rate, volumes(self.mesh, rate), self.diagonal(), guess).solution
+        phi = optimal_force(self, self.mesh, rate, guess)
         return (0.5 * integrate(self.mesh, rate * phi),)
 
 

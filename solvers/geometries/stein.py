@@ -18,12 +18,12 @@ from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.averages import integrate, volumes
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable, check_definite, positive, weighted
+from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.kernels.solves import DEFECT, ridge
 from mudot.solvers.kernels.warm import RidgeMemory
-from mudot.solvers.linear import conjugate_gradients
 from mudot.solvers.mobilities import Bounded, Mobility
 from mudot.solvers.operators import stencil_of
 from mudot.solvers.structured import bounded_mobility, divergence, gradient
@@ -160,11 +160,7 @@ class SmoothedTransport:
 
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """1/2 <u, phi> with K(mu) phi = u; infinite, and then not found, for rates that no smooth velocity makes."""
-        # Ridge solves leave rate and K(mu) phi known to their defect only: no residual below it can be asked for, and
-        # where the kernel has finite rank none can be reached.
-        enough = 1e-10 if self.ridge is None else 10 * DEFECT
-        weight, diagonal = volumes(self.mesh, rate), self.diagonal()
-        phi = conjugate_gradients(self.apply, rate, weight, diagonal, guess, enough).solution
+        phi = optimal_force(self, self.mesh, rate, guess, 0.0 if self.ridge is None else DEFECT)
         return (0.5 * integrate(self.mesh, rate * phi),)
 
     def diagonal(self) -> Array:

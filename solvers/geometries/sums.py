@@ -9,10 +9,9 @@ from mudot.meshes.arrays import Array, ArrayLibrary
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries.algebra import Composable
+from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.geometries.protocol import Geometry, Onsager, Reaction
 from mudot.solvers.kernels.solves import DEFECT
-from mudot.solvers.linear import conjugate_gradients
-from mudot.solvers.operators import stencil_of
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,7 @@ class SumOnsager:
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """R_i(u_i) for the optimal decomposition u = sum u_i: all parts share one force phi with K phi = u, so
         u_i = K_i phi. The total is 1/2 <u, phi>; its parts are in the proportion of R*_i(phi)."""
-        weight = stencil_of(self.mesh, rate).volumes.reshape(self.mesh.shape)
-        # Parts that solve ridge problems know their images to the defect of these only; see `SmoothedTransport.primal`.
-        phi = conjugate_gradients(self.apply, rate, weight, self.diagonal(), guess, 10 * DEFECT).solution
+        phi = optimal_force(self, self.mesh, rate, guess, DEFECT)
         shares = tuple(value for term in self.terms for value in term.dual(phi))
         total, known = 0.5 * integrate(self.mesh, rate * phi), sum(shares)
         return tuple(share * (total / known) if known > 0 else 0.0 for share in shares)

@@ -11,7 +11,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.geometries.algebra import Composable, positive, weighted
-from mudot.solvers.linear import conjugate_gradients
+from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.means import logarithmic_mean
 from mudot.solvers.operators import across, diffusion, gradient, stencil_of
 
@@ -86,8 +86,7 @@ class WassersteinOnsager:
         """
         if self.mesh.dimension == 1 and guess is None:
             return (self._primal_1d(rate.reshape(-1)),)
-        weight = stencil_of(self.mesh, rate).volumes.reshape(self.mesh.shape)
-        phi = conjugate_gradients(self.apply, rate, weight, self.diagonal(), guess).solution
+        phi = optimal_force(self, self.mesh, rate, guess)
         return (0.5 * integrate(self.mesh, rate * phi),)
 
     def _primal_1d(self, rate: Array) -> float:
