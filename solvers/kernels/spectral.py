@@ -18,7 +18,6 @@ import numpy as np
 from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.kernels.axes import AxisProducts, along
-from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator
 
 LARGEST_PRODUCT = 512
@@ -63,7 +62,7 @@ def basis_of(operator: KernelOperator) -> Basis | None:
     return None
 
 
-def invertible(kernel: Kernel, basis: Basis, epsilon: float, margin: float) -> bool:
+def invertible(basis: Basis, epsilon: float, margin: float) -> bool:
     """Whether the least eigenvalue of K + epsilon stands above `margin` times the largest."""
     return float(basis.kernel.min()) + epsilon > margin * (float(basis.kernel.max()) + epsilon)
 

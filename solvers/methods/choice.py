@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from mudot.meshes.arrays import array_module
@@ -32,6 +31,7 @@ from mudot.solvers.geometries import (
     Sum,
     Wasserstein,
 )
+from mudot.solvers.geometries.terms import Term, terms
 from mudot.solvers.messages import listed
 from mudot.solvers.methods.balanced_steps import BalancedSteps
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
@@ -78,23 +78,6 @@ REACTIONS = frozenset(
     }
 )
 """Reactions with growth fields smoothed by a kernel."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """An elementary part of a geometry, and whether it stands under `Spherical`."""
-
-    geometry: Geometry
-    spherical: bool
-
-
-def terms(geometry: Geometry, spherical: bool = False) -> tuple[Term, ...]:
-    """The elementary parts of a geometry; transport conserves mass by itself."""
-    if isinstance(geometry, Spherical):
-        return terms(geometry.base, True)
-    if isinstance(geometry, Sum):
-        return tuple(found for term in geometry.terms for found in terms(term, spherical))
-    return (Term(geometry, spherical and not geometry.conserves_mass),)
 
 
 def method_for(mesh: Cartesian, energy: Energy, geometry: Geometry, vacuum: Vacuum = "fills") -> Method:

@@ -34,21 +34,18 @@ from mudot.solvers.geometries import (
     FlatFisherRao,
     FlatWasserstein,
     Geometry,
-    Spherical,
-    Sum,
     Wasserstein,
 )
+from mudot.solvers.geometries.terms import terms
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.iterations import shifted_gradients
-from mudot.solvers.kernels.spectral import Basis, basis_of
+from mudot.solvers.kernels.spectral import Basis, basis_of, invertible
 from mudot.solvers.linear import stabilised_biconjugate_gradients
 
 _FORCING = 1e-5
 """Residual of a linear solve over its right-hand side: each step of Newton's method gains as much."""
 _MARGIN = 1e-9
 """Smallest share of the largest eigenvalue of K + epsilon for which it is inverted as it stands."""
-
-
 _FACTORED = 40_000
 """Cells up to which the matrix of a plane is factored."""
 _SHORT, _FAR = 0.3, 50.0
@@ -70,7 +67,8 @@ class Parts:
 
 def taken_apart(geometry: Geometry) -> Parts | None:
     """The parts, or None where there are others, or several kernels."""
-    found = _elementary(geometry)
+    parts = terms(geometry)
+    found = [part.geometry for part in parts]
     known = (Wasserstein, FlatWasserstein, FlatFisherRao, DeKernelizedFisherRao)
     inverse = [g for g in found if isinstance(g, DeKernelizedFisherRao)]
     if len(inverse) > 1 or not all(isinstance(g, known) for g in found):
@@ -80,20 +78,8 @@ def taken_apart(geometry: Geometry) -> Parts | None:
         tuple(g for g in found if isinstance(g, FlatWasserstein)),
         tuple(g for g in found if isinstance(g, FlatFisherRao)),
         inverse[0] if inverse else None,
-        _has_spherical(geometry),
+        any(part.spherical for part in parts),
     )
-
-
-def _elementary(geometry: Geometry) -> list[Geometry]:
-    if isinstance(geometry, Sum):
-        return [part for term in geometry.terms for part in _elementary(term)]
-    return _elementary(geometry.base) if isinstance(geometry, Spherical) else [geometry]
-
-
-def _has_spherical(geometry: Geometry) -> bool:
-    if isinstance(geometry, Sum):
-        return any(_has_spherical(term) for term in geometry.terms)
-    return isinstance(geometry, Spherical) and not geometry.base.conserves_mass
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,12 +233,13 @@ def _generator(mesh: Cartesian, energy: Pointwise) -> Any:
 
 def by_diffusion(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByDiffusion | None:
     """The stage solver for a Wasserstein part, with Fisher-Rao or without, else None."""
-    found = _elementary(geometry)
+    parts = terms(geometry)
+    found = [part.geometry for part in parts]
     if not all(isinstance(g, Wasserstein | FisherRao) for g in found):
         return None
     transport = sum(g.transport for g in found if isinstance(g, Wasserstein))
     reaction = sum(g.reaction for g in found if isinstance(g, FisherRao))
-    return ByDiffusion(mesh, energy, geometry, transport, reaction, _has_spherical(geometry))
+    return ByDiffusion(mesh, energy, geometry, transport, reaction, any(part.spherical for part in parts))
 
 
 def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis | None:
@@ -263,5 +250,6 @@ def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis 
     basis = basis_of(operator_on(parts.inverse.kernel, mesh, library_of(energy.target)))  # type: ignore[attr-defined]
     if basis is None:
         return None
-    least, largest = (float(end) + parts.inverse.regularization for end in (basis.kernel.min(), basis.kernel.max()))
-    return ByBasis(mesh, energy, geometry, parts, basis) if least > _MARGIN * largest else None
+    if not invertible(basis, parts.inverse.regularization, _MARGIN):
+        return None
+    return ByBasis(mesh, energy, geometry, parts, basis)
