@@ -7,6 +7,7 @@ path everywhere and resumes to the same bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mudot.solvers.methods import tensor, uniformization
@@ -36,9 +37,7 @@ def powers(rate: float, durations: Sequence[float]) -> float:
 
 def factors(shape: Sequence[int], rate_time: float, count: int) -> float:
     """Dense exponentials along every axis for `count` durations, made and applied; in all."""
-    cells = 1
-    for n in shape:
-        cells *= n
+    cells = math.prod(shape)
     made = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in shape)
     applied = sum(2.0 * n * cells for n in shape)
     return FLOP * count * (made + applied)
