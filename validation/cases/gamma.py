@@ -20,7 +20,7 @@ from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao, Wasserstein
 from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.methods.reaction import PowerReaction
-from mudot.validation.gamma.fits import Measured, fitted
+from mudot.validation.gamma.fits import power_of
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 Row = tuple[str | int | float, ...]
@@ -30,12 +30,6 @@ GAPS = {1.0: 2.391108924e-1, 1e-1: 5.504078118e-3, 1e-2: 6.421592619e-5, 1e-3: 6
 coefficients)."""
 SLOPE = 0.7598734631
 """D_0^rate = D_0^slope of the Fisher-Rao solution there."""
-
-
-def _power(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """The power of x in y, and its 95 % half-width."""
-    fit = fitted(list(x), Measured(y, np.zeros_like(y)))
-    return fit.power, fit.scatter
 
 
 def _family(quick: bool) -> Outcome:
@@ -82,7 +76,7 @@ def _family(quick: bool) -> Outcome:
         ("gap J", [gaps[r] for r in ladder], 2.0),
         ("slope part that is missing", [whole - slopes[r] for r in ladder], 1.0),
     ):
-        power, width = _power(ladder, np.array(values))
+        power, width = power_of(ladder, np.array(values))
         outcome.checks.append(Check(f"{name}: power of the ridge", power, 0.02, "within", expected))
         outcome.checks.append(Check(f"{name}: 95 % half-width of the power", width, 0.05))
     columns = ("ridge", "J of the Fisher-Rao solution", "exact", "D0 - D (slope part)", "D (slope part)")
@@ -127,7 +121,7 @@ def _rates(quick: bool) -> Outcome:
         for ridge in ladder:
             onsager = KernelApproximateFisherRao(LaplaceKernel(0.15), float(ridge)).onsager(mesh, ones)
             missing.append(limit - sum(onsager.dual(xi)))
-        power, width = _power(ladder, np.array(missing))
+        power, width = power_of(ladder, np.array(missing))
         outcome.checks.append(
             Check(f"S = {order:g}: power of the ridge in R* of the limit minus R*", power, band, "within", expected)
         )
@@ -156,10 +150,10 @@ def _logarithmic(outcome: Outcome) -> list[Row]:
     for ridge in ladder:
         onsager = KernelApproximateFisherRao(GaussianKernel(width), float(ridge)).onsager(mesh, np.ones(mesh.shape))
         missing.append(limit - sum(onsager.dual(xi)))
-    power, half = _power(1 / np.log(top / ladder), np.array(missing))
+    power, half = power_of(1 / np.log(top / ladder), np.array(missing))
     claim = "Gaussian kernel, r = 1/2: power of 1/log(κ/λ) in R* of the limit minus R*"
     outcome.checks.append(Check(claim, power, 0.05, "within", order))
-    algebraic, _ = _power(ladder, np.array(missing))
+    algebraic, _ = power_of(ladder, np.array(missing))
     outcome.checks.append(Check("Gaussian kernel, r = 1/2: power of the ridge itself", algebraic, 0.05))
     return [("-", "R*, one state, Gaussian kernel, in 1/log(κ/λ)", power, half, order)]
 
@@ -175,7 +169,7 @@ def _solutions(order: float, cells: int) -> tuple[float, float]:
         flow = GradientFlow(mesh, energy, KernelApproximateFisherRao(LaplaceKernel(0.15), float(ridge)))
         gap = solve(flow, start, [0.0, 1.0], rtol=1e-8).density[-1] - limit
         distances.append(math.sqrt(integrate(mesh, gap * gap)))
-    return _power(ladder, np.array(distances))
+    return power_of(ladder, np.array(distances))
 
 
 OSCILLATION = {

@@ -19,6 +19,7 @@ from mudot.solvers.energies import KullbackLeibler
 from mudot.solvers.flows import GradientFlow, solve
 from mudot.solvers.geometries import KernelApproximateFisherRao
 from mudot.solvers.kernels.functions import PolynomialKernel
+from mudot.validation.gamma.fits import power_of
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 LISTED = {1.0: (0.3584129, 0.1890956), 1e-1: (0.0695942, 0.0259196), 1e-2: (7.55591e-3, 2.626740e-3),
@@ -117,10 +118,6 @@ def bent(size: float) -> Curve:
     )
 
 
-def _power(ridges: list[float], values: list[float]) -> float:
-    return float(np.polyfit(np.log(ridges), np.log(values), 1)[0])
-
-
 def _within(outcome: Outcome, claim: str, measured: float, bound: float, expected: float) -> None:
     outcome.checks.append(Check(claim, float(measured), bound, "within", float(expected)))
 
@@ -150,7 +147,7 @@ def _solutions(quick: bool) -> Outcome:
         rows.append((f"{ridge:g}", distance, higher, float(rate), float(slope), float(gap)))
     ladder = list(LISTED)
     for (name, values), power in zip(measured.items(), (1, 1, 1, 2), strict=True):
-        _within(outcome, f"{name}: power of the ridge", _power(ladder[2:], values[2:]), 0.02, power)
+        _within(outcome, f"{name}: power of the ridge", power_of(ladder[2:], values[2:])[0], 0.02, power)
     columns = ("ridge", "distance", "excess energy", "D^rate", "D^slope", "J_0")
     outcome.tables.append(Table("Ridge solutions, T = 1", columns, tuple(rows)))
     series = [Series(n, ladder, v) for n, v in measured.items()]
@@ -184,10 +181,10 @@ def _liminf(quick: bool) -> Outcome:
         recovery.append(abs(float(rate + slope - rate0 - slope0)))
         strong.append(float(sum(bent(math.sqrt(ridge)).functionals(ridge)[:2])) - limit)
         rows.append((f"{ridge:g}", float(rate - rate0), float(slope - slope0), float(gap - gap0), strong[-1]))
-    _within(outcome, "constant recovery sequence: power in |D_λ - D_0|", _power(ladder[2:], recovery[2:]), 0.05, 1)
+    _within(outcome, "constant recovery sequence: power in |D_λ - D_0|", power_of(ladder[2:], recovery[2:])[0], 0.05, 1)
     # Equal ends: D_λ(u_λ) - D_0(u) = J_λ(u_λ) ≥ 0, quadratic in the perturbation.
     outcome.checks.append(Check("perturbed by sqrt(λ): least D_λ(u_λ) - D_0(u)", min(strong), 0.0, "at least"))
-    _within(outcome, "perturbed by sqrt(λ): power in D_λ(u_λ) - D_0(u)", _power(ladder[2:], strong[2:]), 0.05, 1)
+    _within(outcome, "perturbed by sqrt(λ): power in D_λ(u_λ) - D_0(u)", power_of(ladder[2:], strong[2:])[0], 0.05, 1)
     columns = ("ridge", "rate part: D_λ - D_0", "slope part", "J_λ - J_0", "perturbed: D_λ(u_λ) - D_0(u)")
     outcome.tables.append(Table("A curve that is no solution; curves that converge", columns, tuple(rows)))
     return outcome

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
@@ -22,6 +21,7 @@ from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel
 from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import orders
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.exact.kernel_flows import bilinear_stein
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 
@@ -82,45 +82,26 @@ def _quantiles(quick: bool) -> Outcome:
     return outcome
 
 
-def _planar_gaussians(ridge: float | None, stop: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the ridge (None: Stein) flow with k = 1 + x.y, from their differential equations."""
-    target, b = np.array([[1.0, 0.5], [0.5, 2.0]]), np.array([0.3, -0.2])
-    precision = np.linalg.inv(target)
-
-    def right(_: float, p: np.ndarray) -> np.ndarray:
-        m, s = p[:2], p[2:].reshape(2, 2)
-        inverse = np.linalg.inv(s)
-        force = np.column_stack([inverse @ m - precision @ b, precision - inverse])
-        moment = np.block([[np.ones((1, 1)), m[None]], [m[:, None], s + np.outer(m, m)]])
-        smooth = moment if ridge is None else moment @ np.linalg.inv(moment + ridge * np.eye(3))
-        c = force @ smooth
-        return np.concatenate([-(c[:, 0] + c[:, 1:] @ m), -(c[:, 1:] @ s + s @ c[:, 1:].T).reshape(-1)])
-
-    begin = np.array([1.0, -0.7, 0.6, -0.1, -0.1, 0.4])
-    end = solve_ivp(right, (0, stop), begin, rtol=1e-11, atol=1e-13).y[:, -1]
-    return end[:2], end[2:].reshape(2, 2)
-
-
 def _planar(quick: bool) -> Outcome:
     """Ridge transport of Gaussians in the plane, for every ridge: means and covariances, extrapolated in space."""
     outcome = Outcome()
     rows: list[tuple[str | int | float, ...]] = []
     kernel, stop = PolynomialKernel(1, 1.0), 0.8
+    begin, target = Gaussian([1.0, -0.7], [[0.6, -0.1], [-0.1, 0.4]]), Gaussian([0.3, -0.2], [[1.0, 0.5], [0.5, 2.0]])
     for ridge in (None, 1.0) if quick else (None, 1.0, 0.1):
         geometry: Geometry = Stein(kernel) if ridge is None else KernelApproximateWasserstein(kernel, ridge)
-        mean, covariance = _planar_gaussians(ridge, stop)
+        end = bilinear_stein(begin, target, stop, ridge)
         found = []
         for cells in (24, 48) if quick else (32, 64):
             mesh = Cartesian((cells, cells), (-5.0, -6.0), (6.0, 5.0))
-            start = Gaussian([1.0, -0.7], [[0.6, -0.1], [-0.1, 0.4]]).cell_averages(mesh)
-            target = Gaussian([0.3, -0.2], [[1.0, 0.5], [0.5, 2.0]])
             energy = KullbackLeibler(target.cell_averages(mesh), target.log_cell_averages(mesh))
-            density = solve(GradientFlow(mesh, energy, geometry), start, [0.0, stop], rtol=1e-5).density[-1]
+            flow = GradientFlow(mesh, energy, geometry)
+            density = solve(flow, begin.cell_averages(mesh), [0.0, stop], rtol=1e-5).density[-1]
             x, y = (np.broadcast_to(c, mesh.shape) for c in mesh.coordinates)
             m = np.array([integrate(mesh, density * c) for c in (x, y)])
             second = [integrate(mesh, density * a * b) for a in (x - m[0], y - m[1]) for b in (x - m[0], y - m[1])]
             found.append(np.concatenate([m, second]))
-        exact = np.concatenate([mean, covariance.reshape(-1)])
+        exact = np.concatenate([end.mean, end.covariance.reshape(-1)])
         errors = [float(np.abs(f - exact).max()) for f in (*found, (4 * found[1] - found[0]) / 3)]
         label = "Stein" if ridge is None else f"{ridge:g}"
         outcome.checks.append(

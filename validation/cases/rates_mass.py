@@ -14,7 +14,7 @@ from mudot.solvers.geometries import FisherRao, Wasserstein
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series
 from mudot.validation.rates import mass
-from mudot.validation.rates.measured import random_starts
+from mudot.validation.rates.measured import least_decay, random_starts
 from mudot.validation.rates.table import Rate, rates_table
 
 VARIANCE = 1.0
@@ -97,9 +97,7 @@ def _excess(run: Solution, pi: np.ndarray, eta: float, beta: float) -> tuple[flo
 
 def _decay(run: Solution, pi: np.ndarray) -> float:
     """Least mean rate of decay of the shape, before round-off."""
-    kl, _, _ = _parts(run, pi)
-    seen = kl > 1e-10
-    return float(np.min(-np.log(kl[seen] / kl[0])[1:] / run.times[seen][1:]))
+    return least_decay(run.times, _parts(run, pi)[0], 1e-10)
 
 
 def _late(run: Solution, pi: np.ndarray) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from mudot.validation.convergence import richardson
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates.log_sobolev import least_quotient
-from mudot.validation.rates.measured import Constants, constants_of, random_starts, ratio_of
+from mudot.validation.rates.measured import Constants, constants_of, least_decay, random_starts, ratio_of
 from mudot.validation.rates.table import Rate, rates_table
 
 Potential = Callable[[np.ndarray], np.ndarray]
@@ -42,6 +42,11 @@ class Well:
     def mesh(self, cells: int) -> Cartesian:
         """So many cells on the box."""
         return Cartesian(cells, -self.half_width, self.half_width)
+
+    def log_target(self, mesh: Cartesian) -> np.ndarray:
+        """log pi at the centres, of mass one."""
+        logs = -self.potential(mesh.centers[0])
+        return np.asarray(logs - math.log(integrate(mesh, np.exp(logs))))
 
 
 RIPPLE = 0.3
@@ -76,8 +81,7 @@ def _log_sobolev(quick: bool) -> Outcome:
         least = {n: _least(well, n) for n in (32, 64)}
         limit = richardson(least[32], least[64])
         mesh = well.mesh(64)
-        log_pi = -well.potential(mesh.centers[0])
-        log_pi -= math.log(integrate(mesh, np.exp(log_pi)))
+        log_pi = well.log_target(mesh)
         flow = GradientFlow(mesh, KullbackLeibler(np.exp(log_pi), log_pi), Wasserstein())
         times = [0.0, *np.geomspace(0.01, 8 / well.constant, 7)]
         runs = [solve(flow, start, times, rtol=1e-9) for start in _starts(mesh, np.exp(log_pi), 0 if quick else 6)]
@@ -117,8 +121,7 @@ def _least(well: Well, cells: int) -> float:
     given to the code under test, which must see the same quotient."""
     mesh = well.mesh(cells)
     x = mesh.centers[0]
-    log_pi = -well.potential(x)
-    log_pi -= math.log(integrate(mesh, np.exp(log_pi)))
+    log_pi = well.log_target(mesh)
     pi = np.exp(log_pi)
     least, density = least_quotient(mesh, log_pi, [np.log1p(0.05 * np.tanh(2 * x)), 0.4 * x])
     flow = GradientFlow(mesh, KullbackLeibler(pi, log_pi), Wasserstein())
@@ -140,8 +143,7 @@ def _entropies(quick: bool) -> Outcome:
     outcome, lines = Outcome(), []
     for well in WELLS[:1] if quick else WELLS[:3]:
         mesh = well.mesh(64)
-        log_pi = -well.potential(mesh.centers[0])
-        log_pi -= math.log(integrate(mesh, np.exp(log_pi)))
+        log_pi = well.log_target(mesh)
         pi = np.exp(log_pi)
         least = _least(well, 64)
         flow = GradientFlow(mesh, KullbackLeibler(pi, log_pi), Wasserstein())
@@ -163,8 +165,7 @@ def _entropies(quick: bool) -> Outcome:
 def _decay(run: Solution, energy: PowerDivergence) -> float:
     """Least mean rate of decay of another energy along a flow, before round-off."""
     values = np.array([energy.value(run.flow.mesh, density) for density in run.density])
-    seen = values > 1e-10 * values[0]
-    return float(np.min(-np.log(values[seen] / values[0])[1:] / run.times[seen][1:]))
+    return least_decay(run.times, values, 1e-10 * float(values[0]))
 
 
 def _plane(quick: bool) -> Outcome:

@@ -197,14 +197,21 @@ def _wasserstein(
             return distances.sliced(x, w, centres[kept], flat[kept] / flat[kept].sum())
 
         sets = REPLICATES // 4
-        if len(points) > _MOST:
-            chosen = rng.choice(len(points), _MOST, p=weights)
-            points, weights, count = points[chosen], np.full(_MOST, 1 / _MOST), min(count, _MOST)
+        points, weights, count = _thinned(points, weights, count, _MOST, rng)
     value = measure(points, weights)
     replicates = [
         measure(draws(mesh, density, count, int(rng.integers(2**63))), np.full(count, 1 / count)) for _ in range(sets)
     ]
     return [_noise(name, value[i], [r[i] for r in replicates]) for i, name in enumerate(names)]
+
+
+def _thinned(
+    points: np.ndarray, weights: np.ndarray, count: int, most: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """At most so many points, drawn by their weights, and as many independent draws to compare them with."""
+    if len(points) <= most:
+        return points, weights, count
+    return points[rng.choice(len(points), most, p=weights)], np.full(most, 1 / most), min(count, most)
 
 
 def _full(
@@ -219,10 +226,7 @@ def _full(
     """W1 and W2 by a linear program, on at most so many particles and blocks of cells. Twenty sets of draws tell no
     95 % quantile: beyond the noise is what exceeds their mean by three standard deviations."""
     places, shares = transport.blocks(mesh, masses)
-    if len(points) > transport.POINTS:
-        chosen = rng.choice(len(points), transport.POINTS, p=weights)
-        points, weights = points[chosen], np.full(transport.POINTS, 1 / transport.POINTS)
-        count = min(count, transport.POINTS)
+    points, weights, count = _thinned(points, weights, count, transport.POINTS, rng)
     value = transport.full(points, weights, places, shares)
     replicates = [
         transport.full(draws(mesh, density, count, int(rng.integers(2**63))), np.full(count, 1 / count), places, shares)

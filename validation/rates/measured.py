@@ -36,6 +36,12 @@ def ratio_of(mesh: Cartesian, energy: Energy, geometry: Geometry, density: np.nd
     return float(2 * dual / energy.value(mesh, density))
 
 
+def least_decay(times: np.ndarray, values: np.ndarray, vanished: float) -> float:
+    """Least -log(f(t)/f(0)) / t over all times at which f is above `vanished`; times begin with 0."""
+    seen = values > vanished
+    return float(np.min(-np.log(values[seen] / values[0])[1:] / times[seen][1:]))
+
+
 def constants_of(runs: Sequence[Solution]) -> Constants:
     """The least constants over finished runs; their times begin with 0. Raises NotConverged for a run that failed."""
     ratios, decays, late = [], [], []
@@ -46,9 +52,9 @@ def constants_of(runs: Sequence[Solution]) -> Constants:
         seen = run.energy > _VANISHED * run.energy[0]
         ratios += [ratio_of(flow.mesh, flow.energy, flow.discrete_geometry, rho) for rho in run.density[seen]]
         logs, kept = np.log(run.energy[seen] / run.energy[0]), run.times[seen]
-        decays += list(-logs[1:] / kept[1:])
+        decays.append(least_decay(run.times, run.energy, _VANISHED * float(run.energy[0])))
         late.append(float(-(logs[-1] - logs[-2]) / (kept[-1] - kept[-2])))
-    return Constants(min(ratios), float(min(decays)), min(late), len(ratios))
+    return Constants(min(ratios), min(decays), min(late), len(ratios))
 
 
 def constants(
