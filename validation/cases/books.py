@@ -12,11 +12,12 @@ import numpy as np
 from mudot.meshes.averages import norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import PowerDivergence
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
 from mudot.solvers.resources import memory
 from mudot.validation.cases.runs import KL, ROUND_OFF, balance, box, largest_rise
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import Geometry
 from mudot.validation.cases.clouds import Reference, reference
 from mudot.validation.compare import draws
 from mudot.validation.compare.distances import sliced, wasserstein_line
 from mudot.validation.experiments import Experiment
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Check, Outcome, Scene, State, Table
 from mudot.validation.particles.samplers import Particles, Sampler, run, uniform
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, PowerDivergence
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
 from mudot.validation.cases.experiment_runs import ensemble, eulerian, scene, share_of, shares, side_by_side
 from mudot.validation.cases.runs import balance
 from mudot.validation.experiments import experiment
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.particles.samplers import BirthDeathLangevin, Langevin, Sampler, SteinVariational
 

@@ -15,7 +15,7 @@ from mudot.solvers.energies import (
     ReverseKullbackLeibler,
     chi_squared,
 )
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import (
     DeKernelizedFisherRao,
     FisherRao,
@@ -28,6 +28,7 @@ from mudot.solvers.geometries import (
 from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel
 from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import orders
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 KERNEL = GaussianKernel(0.6)

@@ -16,10 +16,11 @@ import numpy as np
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, PowerDivergence
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao, Wasserstein
 from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.methods.reaction import PowerReaction
+from mudot.validation.finished import solve
 from mudot.validation.gamma.fits import power_of
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 

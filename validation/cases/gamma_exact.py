@@ -16,9 +16,10 @@ from scipy.integrate import solve_ivp
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import KernelApproximateFisherRao
 from mudot.solvers.kernels.functions import PolynomialKernel
+from mudot.validation.finished import solve
 from mudot.validation.gamma.fits import power_of
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from mudot.validation.gamma.fits import Measured, fitted
+from mudot.validation.gamma.fits import power_of
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 TARGET = np.array([0.3, -0.2]), np.array([[1.0, 0.5], [0.5, 2.0]])
@@ -84,7 +84,7 @@ def _run(quick: bool) -> Outcome:
         rows.append((f"{ridge:g}", *found[-1]))
     columns = list(zip(*found, strict=True))
     for name, values in zip(("distance", "excess energy", "D_0 - D_λ"), columns, strict=True):
-        power = fitted(ladder[1:], Measured(np.array(values[1:]), np.zeros(3))).power
+        power = power_of(ladder[1:], values[1:])[0]
         outcome.checks.append(Check(f"{name}: power of the ridge", power, 0.01, "within", 1.0))
     outcome.tables.append(Table("At t = 0.8", ("ridge", "distance", "excess energy", "D_0 - D_λ"), tuple(rows)))
     names = ("mean and covariance", "energy and $D$")

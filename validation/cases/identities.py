@@ -24,11 +24,12 @@ from mudot.solvers.energies import (
     ReverseKullbackLeibler,
     chi_squared,
 )
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import Stein, Wasserstein
 from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.solvers.kernels.operators import kernel_operator
 from mudot.validation.cases.runs import balance
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 KERNEL = GaussianKernel(0.6)

@@ -9,7 +9,7 @@ import numpy as np
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, MaximumMeanDiscrepancy, ReverseKullbackLeibler
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import (
     Geometry,
     KernelApproximateFisherRao,
@@ -22,6 +22,7 @@ from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import orders
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.exact.kernel_flows import bilinear_stein
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, MaximumMeanDiscrepancy, ReverseKullbackLeibler
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import FisherRao, Geometry, KernelApproximateFisherRao, KernelizedFisherRao, Stein
 from mudot.solvers.kernels.functions import (
     GaussianKernel,
@@ -23,6 +23,7 @@ from mudot.validation import reference
 from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import orders
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, Neurons, ShallowNetwork
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
 from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import fitted_power, orders
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.particles.network import NetworkTraining
 from mudot.validation.particles.samplers import Particles, run, uniform

@@ -10,10 +10,11 @@ from scipy.optimize import brentq
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy, KullbackLeibler, MaximumMeanDiscrepancy, PowerDivergence
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import DeKernelizedFisherRao, FisherRao, Geometry, Spherical, Wasserstein
 from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.convergence import orders
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates import theorems
 from mudot.validation.rates.measured import constants, random_starts, ratio_of

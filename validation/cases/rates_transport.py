@@ -11,11 +11,12 @@ import numpy as np
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, PowerDivergence
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import Wasserstein
 from mudot.validation import reference
 from mudot.validation.convergence import richardson
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates.log_sobolev import least_quotient
 from mudot.validation.rates.measured import Constants, constants_of, least_decay, random_starts, ratio_of

@@ -7,12 +7,13 @@ import numpy as np
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, PowerDivergence
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import FisherRao, Spherical
 from mudot.validation import reference
 from mudot.validation.cases.runs import balance
 from mudot.validation.exact.gaussian_flows import fisher_rao
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 

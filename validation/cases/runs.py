@@ -9,10 +9,11 @@ import numpy as np
 from mudot.meshes.averages import norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import Geometry
 from mudot.validation.convergence import orders
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Check, Outcome, Plot, Series, Table
 
 KL = r"$\mathrm{KL}(\mu\,|\,\pi)$"

@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.fluxes import TwoPointFlux, edge_average, generator, harmonic, scharfetter_gummel
 from mudot.solvers.geometries import FisherRao, Geometry, Spherical, Wasserstein
 from mudot.validation import reference
@@ -18,6 +18,7 @@ from mudot.validation.cases.runs import KL, ROUND_OFF, largest_rise
 from mudot.validation.convergence import richardson
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.exact.reactions import spherical_kl_energies
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 _POTENTIALS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -16,12 +16,13 @@ from scipy.special import erfc
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.fluxes import TwoPointFlux, generator, scharfetter_gummel
 from mudot.solvers.geometries import Wasserstein
 from mudot.solvers.means import bernoulli
 from mudot.validation import reference
 from mudot.validation.convergence import orders
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.fluxes import harmonic, scharfetter_gummel, square_root
 from mudot.solvers.geometries import Wasserstein
 from mudot.validation import reference
@@ -15,6 +15,7 @@ from mudot.validation.convergence import orders, richardson
 from mudot.validation.exact.drift import DriftDiffusion
 from mudot.validation.exact.gaussian_flows import ornstein_uhlenbeck
 from mudot.validation.exact.gaussians import Gaussian
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 _RTOL = 1e-7

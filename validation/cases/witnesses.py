@@ -11,7 +11,7 @@ import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy, KernelSteinDiscrepancy, KullbackLeibler, MaximumMeanDiscrepancy
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import (
     DeKernelizedFisherRao,
     FisherRao,
@@ -24,6 +24,7 @@ from mudot.solvers.geometries import (
 from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.cases.clouds import Reference, on_mesh, reference
 from mudot.validation.convergence import fitted_power
+from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Kind, Outcome, Plot, Series, Table
 from mudot.validation.particles.samplers import (
     BirthDeathLangevin,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mudot.validation.finished import FlowFailed
 from mudot.validation.gamma.families import QUANTITIES, Study, read_study
 from mudot.validation.gamma.fits import CLEAR, FEWEST, Fit, Measured, fitted
 from mudot.validation.gamma.ladders import Ladder, measure, systems
 from mudot.validation.gamma.structure import violations
-from mudot.validation.gamma.systems import FlowFailed
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 __all__ = ["FlowFailed", "case_of", "computed", "gamma_study"]

@@ -19,10 +19,7 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.problem import Problem
-
-
-class FlowFailed(RuntimeError):
-    """A flow that did not reach its last output; the message says which and why."""
+from mudot.validation.finished import FlowFailed
 
 
 @dataclass(frozen=True, eq=False)
