@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.__main__ import machine
-from bench.measure import _timed
-from bench.ours import _mesh
+from bench.measure import timed
+from bench.ours import mesh_of
 from bench.problems import PROBLEMS
 from mudot.meshes import Cartesian, log_average
 from mudot.solvers.fluxes import generator, scharfetter_gummel
@@ -20,11 +20,11 @@ from mudot.solvers.methods.series import Stepped, series
 
 def terms(sums: int, cells: int = 256, count: int = 96) -> float:
     """One term of a recurrence, gathered into so many sums; per cell."""
-    mesh = _mesh(PROBLEMS["P1n"], cells)
+    mesh = mesh_of(PROBLEMS["P1n"], cells)
     rates = FokkerPlanck(mesh, log_average(mesh, lambda *x: -PROBLEMS["P1n"].potential(*x))).rates
     table, start = np.full((sums, count + 1), 1e-3), np.ones(mesh.size)
     series(rates, rates.radius / 2, start, table, True).extend(1)  # imports and compiles
-    _, best = _timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(count), 0.4)
+    _, best = timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(count), 0.4)
     return 1e9 * best / count / mesh.size
 
 
@@ -33,7 +33,7 @@ def call(count: int = 400) -> float:
     mesh = Cartesian(8, 0.0, 1.0)
     rates = FokkerPlanck(mesh, np.zeros(8)).rates
     table = np.full((1, count + 1), 1e-3)
-    _, best = _timed(lambda: Stepped(rates, rates.exit_rate, np.ones(8), table, False).extend(count), 0.2)
+    _, best = timed(lambda: Stepped(rates, rates.exit_rate, np.ones(8), table, False).extend(count), 0.2)
     return 1e9 * best / count
 
 
@@ -42,7 +42,7 @@ def flop(size: int = 256) -> float:
     line = Cartesian(size, -3.0, 3.0)
     matrix = generator(line, scharfetter_gummel(line, -(line.centers[0] ** 2) / 2))
     rate_time = float(-matrix.diagonal().min())
-    _, best = _timed(lambda: tensor.exponential(matrix, line.widths[0], 1.0), 0.4)
+    _, best = timed(lambda: tensor.exponential(matrix, line.widths[0], 1.0), 0.4)
     return 1e9 * best / (2 * size**3 * tensor.squarings(rate_time))
 
 

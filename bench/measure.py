@@ -58,7 +58,7 @@ def measured(problem: str, solver: str, cells: int, seconds: float, kept: Path |
         if solver.startswith("mudot"):
             _compiled()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found, best = _timed(run, seconds)
+    found, best = timed(run, seconds)
     return {
         "seconds": best,
         "error": float(np.abs(found - reference).sum() / np.abs(reference).sum()),
@@ -79,7 +79,7 @@ def _compiled() -> None:
     FokkerPlanck(mesh, x * y).advance(np.ones(mesh.shape) + x, 1e-4, 1e-4, 1e-6)
 
 
-def _timed(run: Callable[[], Any], seconds: float) -> tuple[Any, float]:
+def timed(run: Callable[[], Any], seconds: float) -> tuple[Any, float]:
     """The result and the least processor time."""
     stop, best = time.monotonic() + seconds, float("inf")
     while True:
@@ -107,12 +107,12 @@ def _right_hand_side(solver: str, cells: int, seconds: float) -> dict[str, Any]:
         from mudot.solvers.kernels.functions import GaussianKernel
 
         mesh, geometry = Cartesian((cells, cells), (-3.0, -3.0), (3.0, 3.0)), Stein(GaussianKernel(0.3))
-        _, best = _timed(lambda: geometry.onsager(mesh, density).apply(field), seconds)
+        _, best = timed(lambda: geometry.onsager(mesh, density).apply(field), seconds)
     elif solver == "matrix products alone":
-        _, best = _timed(lambda: [factor @ density @ factor for _ in range(2)], seconds)
+        _, best = timed(lambda: [factor @ density @ factor for _ in range(2)], seconds)
     else:
         matrix = np.kron(factor, factor)
-        _, best = _timed(lambda: [matrix @ density.ravel() for _ in range(2)], seconds)
+        _, best = timed(lambda: [matrix @ density.ravel() for _ in range(2)], seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"seconds": best, "error": None, "minimum": float(found.min()), "mass": 0.0, "peak": peak, "arrays": None}
 
@@ -132,7 +132,7 @@ def triad(cells: int) -> float:
     a, b, c = (np.ones(cells) for _ in range(3))
     repeat = max(1, 10**8 // cells)
     run(a, b, c, 1)
-    _, best = _timed(lambda: run(a, b, c, repeat), 0.5)
+    _, best = timed(lambda: run(a, b, c, repeat), 0.5)
     return 32.0 * cells * repeat / best
 
 
@@ -147,7 +147,7 @@ def sweep(cells: int) -> float:
     rates = FokkerPlanck(mesh, x * y).rates
     terms = max(8, 10**8 // mesh.size // 8 * 8)
     table, start = np.full((1, terms + 1), 1e-3), np.ones(mesh.size)
-    _, best = _timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(terms), 0.5)
+    _, best = timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(terms), 0.5)
     return best / terms
 
 

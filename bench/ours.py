@@ -9,14 +9,14 @@ from mudot.meshes import Cartesian, log_average
 from mudot.solvers.methods.semigroup import FokkerPlanck
 
 
-def _mesh(problem: FokkerPlanckProblem, cells: int) -> Cartesian:
+def mesh_of(problem: FokkerPlanckProblem, cells: int) -> Cartesian:
     d = problem.dimension
     return Cartesian((cells,) * d, (-problem.half,) * d, (problem.half,) * d)
 
 
 def exponential(problem: FokkerPlanckProblem, cells: int) -> np.ndarray:
     """The semigroup by the way of choice, positive and without error in time."""
-    mesh = _mesh(problem, cells)
+    mesh = mesh_of(problem, cells)
     log_target = log_average(mesh, lambda *x: -problem.potential(*x))
     return np.asarray(FokkerPlanck(mesh, log_target).advance(problem.start(cells), problem.stop, 1.0, 1e-6).density)
 

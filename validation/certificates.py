@@ -11,8 +11,7 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers import storage
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.layout import Extra
-from mudot.solvers.problem import build
-from mudot.validation.certify import Certified, certify, refined
+from mudot.validation.certify import Certified, certify
 from mudot.validation.numbers import NAMES
 
 
@@ -65,12 +64,11 @@ def write(inputs: Inputs, found: Certified, output: Path, overwrite: bool) -> No
         "verdict": found.message,
         "mmd_bandwidth": found.bandwidth,
     }
-    target = build(refined(inputs, round(math.log2(found.cells[0] / inputs.mesh.cells[0])), inputs.time.rtol)).target
     trajectory = storage.FileTrajectory.create(
         output,
         flow.mesh,
         found.solution.times,
-        target,
+        found.target,
         flow.geometry.parts,
         attributes=attributes,
         overwrite=overwrite,

@@ -48,7 +48,7 @@ class Certified:
     """A solution with error bars. Arrays over outputs have shape (outputs,); errors are infinite where three meshes did
     not fit into the time and memory given.
 
-    solution:      on the finest mesh
+    solution:      on the finest mesh;   target: its cell averages there
     error:         estimated relative L1 error of its density
     better:        the density extrapolated where that is to be believed, else as it is; positive where that is, of the
                    same mass; shape (outputs, *mesh.shape)
@@ -63,6 +63,7 @@ class Certified:
     """
 
     solution: Solution
+    target: np.ndarray
     error: np.ndarray
     better: np.ndarray
     better_error: np.ndarray
@@ -311,6 +312,7 @@ def _judged(ladder: _Ladder, rtol: float, stop: str) -> Certified:
         message += f"; {len(ladder.runs)} of the {FEWEST} meshes that an estimate takes were done"
     return Certified(
         last,
+        runs[-1].target,
         error,
         better,
         better_error,

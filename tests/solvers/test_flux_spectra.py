@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -14,21 +13,11 @@ import scipy.sparse.linalg
 from mudot.meshes.averages import log_average
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.fluxes import (
-    TwoPointFlux,
     edge_average,
     generator,
-    harmonic,
     scharfetter_gummel,
-    square_root,
 )
-
-Potential = Callable[[np.ndarray], np.ndarray]
-
-FLUXES: dict[str, Callable[[Cartesian, np.ndarray], TwoPointFlux]] = {
-    "sg": scharfetter_gummel,
-    "sqra": square_root,
-    "harmonic": harmonic,
-}
+from tests.solvers.flux_cases import FLUXES, Potential
 
 # --- spectral gaps: eigenvalues of -f'' + V' f' -------------------------------------------------------------------
 

@@ -23,8 +23,7 @@ from mudot.solvers.fluxes import (
     square_root,
 )
 from mudot.solvers.means import logarithmic_mean
-
-Potential = Callable[[np.ndarray], np.ndarray]
+from tests.solvers.flux_cases import FLUXES
 
 
 def log_density(*coordinates: np.ndarray) -> np.ndarray:
@@ -53,22 +52,20 @@ def mesh_with(boundary: tuple[str, ...], graded: bool) -> Cartesian:
     return Cartesian.graded([2 * np.linspace(0, 1, n + 1) ** 1.4 for n in cells], boundary)
 
 
-FLUXES: dict[str, Callable[[Cartesian, np.ndarray], TwoPointFlux]] = {
-    "sg": scharfetter_gummel,
-    "sqra": square_root,
-    "harmonic": harmonic,
+ALL: dict[str, Callable[[Cartesian, np.ndarray], TwoPointFlux]] = {
+    **FLUXES,
     "edge average": lambda mesh, log_target: edge_average(mesh, log_target, log_density),
 }
 
 
 @pytest.mark.parametrize("graded", [False, True])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("name", FLUXES)
+@pytest.mark.parametrize("name", ALL)
 def test_generator_is_in_detailed_balance(name: str, boundary: tuple[str, ...], graded: bool) -> None:
     """Rows and columns in the measure pi are symmetric, pi is stationary, mass is kept, rates are nonnegative."""
     mesh = mesh_with(boundary, graded)
     log_target = log_average(mesh, log_density)
-    matrix = generator(mesh, FLUXES[name](mesh, log_target)).toarray()
+    matrix = generator(mesh, ALL[name](mesh, log_target)).toarray()
     target, volumes = np.exp(log_target).reshape(-1), mesh.volumes.reshape(-1)
     flow = volumes[:, None] * matrix * target[None, :]
     scale = np.abs(matrix).max() * (volumes * target).max()
@@ -79,12 +76,12 @@ def test_generator_is_in_detailed_balance(name: str, boundary: tuple[str, ...], 
     assert np.abs(matrix @ target).max() <= 1e-14 * (np.abs(np.diag(matrix)) * target).max()
 
 
-@pytest.mark.parametrize("name", FLUXES)
+@pytest.mark.parametrize("name", ALL)
 def test_no_cycle_on_a_circle_has_an_affinity(name: str) -> None:
     """The seam is a face like any other: sum of log(forward/backward) around the circle vanishes."""
     mesh = mesh_with(("periodic",), graded=True)
     log_target = log_average(mesh, log_density)
-    flux = FLUXES[name](mesh, log_target)
+    flux = ALL[name](mesh, log_target)
     logs = np.log(flux.forward) - np.log(flux.backward)
     assert abs(logs.sum()) < 1e-14 * np.abs(logs).sum()
     assert mesh.faces.left.size == mesh.size
@@ -98,7 +95,7 @@ def test_no_cycle_on_a_circle_has_an_affinity(name: str) -> None:
 def test_pairs_are_means_of_the_target(name: str, jump: float) -> None:
     """forward = m/pi_K, backward = m/pi_L for the mean in question, against 50 digits."""
     mesh = Cartesian(2, 0.0, 2.0)
-    flux = FLUXES[name](mesh, np.array([0.0, -jump]))
+    flux = ALL[name](mesh, np.array([0.0, -jump]))
     with mpmath.workdps(50):
         d = mpmath.mpf(jump)
         forward = {
@@ -111,12 +108,12 @@ def test_pairs_are_means_of_the_target(name: str, jump: float) -> None:
             assert abs(mpmath.mpf(float(found)) - exact) <= exact * mpmath.mpf(4e-16) * (4 + abs(d))
 
 
-@pytest.mark.parametrize("name", FLUXES)
+@pytest.mark.parametrize("name", ALL)
 def test_mobility_turns_the_flux_into_a_gradient_flow(name: str) -> None:
     """m Lambda(s_K, s_L) (log s_K - log s_L) = forward rho_K - backward rho_L."""
     mesh = mesh_with(("no-flux", "periodic"), graded=True)
     log_target = log_average(mesh, log_density)
-    flux = FLUXES[name](mesh, log_target)
+    flux = ALL[name](mesh, log_target)
     density = np.exp(np.random.default_rng(1).normal(size=mesh.shape) * 3)
     left, right = density.reshape(-1)[mesh.faces.left], density.reshape(-1)[mesh.faces.right]
     xi = (np.log(density) - log_target).reshape(-1)
