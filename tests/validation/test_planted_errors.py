@@ -9,7 +9,7 @@ import pytest
 
 from mudot.solvers.geometries import DeKernelizedFisherRao
 from mudot.validation import runner
-from mudot.validation.cases import rates
+from mudot.validation.cases import rates, rates_late
 from mudot.validation.rates import theorems
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -33,9 +33,9 @@ PLANTS: dict[str, tuple[str, Plant]] = {
     "factor of an implicit step": ("implicit-steps", _scaled(theorems, "implicit_constant", 1.5)),
     "rate of the MMD geometry": (
         "interaction-force-decay",
-        lambda p: p.setattr(rates, "DeKernelizedFisherRao", lambda k: DeKernelizedFisherRao(k, reaction=0.99)),
+        lambda p: p.setattr(rates_late, "DeKernelizedFisherRao", lambda k: DeKernelizedFisherRao(k, reaction=0.99)),
     ),
-    "spectral gap": ("late-slopes", lambda p: p.setattr(rates, "DOUBLE_WELL_GAP", 0.27)),
+    "spectral gap": ("late-slopes", lambda p: p.setattr(rates_late, "DOUBLE_WELL_GAP", 0.27)),
 }
 
 

@@ -9,6 +9,7 @@ from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
 from mudot.validation.cases.flat import FLAT
 from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.gamma_exact import GAMMA_EXACT
+from mudot.validation.cases.gamma_rates import GAMMA_RATES
 from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 from mudot.validation.cases.gamma_studies import GAMMA_STUDIES
 from mudot.validation.cases.gamma_transport import GAMMA_TRANSPORT
@@ -20,6 +21,7 @@ from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.nonlinear import NONLINEAR
 from mudot.validation.cases.papers import PAPERS
 from mudot.validation.cases.rates import RATES
+from mudot.validation.cases.rates_late import RATES_LATE
 from mudot.validation.cases.rates_mass import RATES_MASS
 from mudot.validation.cases.rates_torus import RATES_TORUS
 from mudot.validation.cases.rates_transport import RATES_TRANSPORT
@@ -31,10 +33,10 @@ from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.outcome import Case
 
-ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
+ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_LATE, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
 """What `mudot rates` computes."""
 
-GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, *GAMMA_EXACT, GAMMA_TRANSPORT, GAMMA_SMOOTHED)
+GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, GAMMA_RATES, *GAMMA_EXACT, GAMMA_TRANSPORT, GAMMA_SMOOTHED)
 """Those of `mudot gamma`."""
 
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (

@@ -15,7 +15,7 @@ from mudot.meshes.averages import integrate
 from mudot.solvers.energies import KullbackLeibler
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao
 from mudot.solvers.kernels.functions import LaplaceKernel
-from mudot.validation.cases.gamma import _source
+from mudot.validation.cases.gamma_rates import source
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 KERNEL = LaplaceKernel(0.15)
@@ -26,7 +26,7 @@ ORDER = 0.5
 def _smoothed(quick: bool) -> Outcome:
     """V7 (b): D_lambda(u_lambda) to D_0(u) for u = e^{t g} on [0, 1]."""
     cells, steps = (512, 8) if quick else (4096, 16)
-    mesh, g = _source(ORDER, cells)
+    mesh, g = source(ORDER, cells)
     energy, outcome = KullbackLeibler(np.ones(cells)), Outcome()
     times = np.linspace(0, 1, steps + 1)
     weights = np.full(steps + 1, 1 / steps)

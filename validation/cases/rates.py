@@ -1,20 +1,16 @@
-"""Functional inequalities and decay rates: measured constants beside those of the theorems."""
+"""Lojasiewicz inequalities: measured constants beside those of the theorems."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from scipy.optimize import brentq
 
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.energies import Energy, KullbackLeibler, MaximumMeanDiscrepancy, PowerDivergence
-from mudot.solvers.flows import GradientFlow
-from mudot.solvers.geometries import DeKernelizedFisherRao, FisherRao, Geometry, Spherical, Wasserstein
-from mudot.solvers.kernels.functions import GaussianKernel
+from mudot.solvers.energies import Energy, KullbackLeibler, PowerDivergence
+from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
 from mudot.validation.convergence import orders
-from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates import theorems
 from mudot.validation.rates.measured import constants, random_starts, ratio_of
@@ -26,7 +22,7 @@ SPHERICAL = {0.35: 1.5319, 0.40: 1.5495, 0.45: 1.4163, 0.49: 1.1397}
 """Minimised over two- and three-point densities (derived; to be confirmed)."""
 
 
-def _target(mesh: Cartesian) -> np.ndarray:
+def two_wells(mesh: Cartesian) -> np.ndarray:
     """Two wells and a floor, mass one."""
     x = mesh.centers[0]
     pi = np.exp(-((x - 1) ** 2) / 0.3) + 0.5 * np.exp(-((x + 1) ** 2) / 0.2) + 0.02
@@ -36,7 +32,7 @@ def _target(mesh: Cartesian) -> np.ndarray:
 def _global(quick: bool) -> Outcome:
     """The Lojasiewicz inequality on positive measures, with and without transport."""
     mesh = Cartesian(40, -2.0, 2.0)
-    pi, outcome = _target(mesh), Outcome()
+    pi, outcome = two_wells(mesh), Outcome()
     starts = [*random_starts(mesh, pi, 2 if quick else 6, 2.0), 30 * pi, 0.001 * pi]
     times = [0.0, *np.geomspace(0.02, 6.0, 8 if quick else 16)]
     rows, lines, rtol = [], [], _tolerance(quick)
@@ -83,7 +79,7 @@ def _sharp(quick: bool) -> Outcome:
     times = [0.0, *np.geomspace(0.02, 6.0, 8)]
     for cells in (40,) if quick else (20, 40):
         mesh = Cartesian(cells, -2.0, 2.0)
-        pi = _target(mesh)
+        pi = two_wells(mesh)
         gaps = []
         for rtol in ladder:
             found = constants(mesh, PowerDivergence(0.5, pi), Wasserstein() + FisherRao(), [0.001 * pi], times, rtol)
@@ -106,7 +102,7 @@ def _sharp(quick: bool) -> Outcome:
 def _none(quick: bool) -> Outcome:
     """No global constant for p > 1/2: I/F falls with the start as fast as predicted; c_B is what remains for KL."""
     mesh = Cartesian(40, -2.0, 2.0)
-    pi, outcome, curves = _target(mesh), Outcome(), []
+    pi, outcome, curves = two_wells(mesh), Outcome(), []
     depths = np.linspace(0.5, 16, 12 if quick else 24)
     rows: list[tuple[str | int | float, ...]] = []
     lines: list[Rate] = []
@@ -192,7 +188,7 @@ def _spherical(quick: bool) -> Outcome:
 def _spherical_flows(outcome: Outcome, quick: bool) -> list[Rate]:
     """The constants along flows from rough densities of mass one, with transport too."""
     mesh, lines = Cartesian(40, -2.0, 2.0), []
-    pi = _target(mesh)
+    pi = two_wells(mesh)
     starts = random_starts(mesh, pi, 2 if quick else 6, 3.0)
     times, rtol = [0.0, *np.geomspace(0.02, 6.0, 8)], _tolerance(quick)
     for p in (0.0, 0.4, 0.5) if quick else (-1.0, 0.0, 0.25, 0.4, 0.5):
@@ -220,110 +216,6 @@ def _two_cells(p: float, count: int) -> float:
         density = np.array([(1 - r * (1 - tiny)) / tiny, r])
         values.append(ratio_of(mesh, energy, geometry, density))
     return min(values)
-
-
-def _implicit(quick: bool) -> Outcome:
-    """Minimising-movement steps of KL by Fisher-Rao: log s+ = (2/h) (sqrt(s/s+) - 1) in every cell."""
-    mesh = Cartesian(40, -2.0, 2.0)
-    pi, outcome, rows = _target(mesh), Outcome(), []
-    kl = KullbackLeibler(pi)
-    starts = [*random_starts(mesh, pi, 3 if quick else 20, 3.0), 1e-08 * pi]
-    for step in (0.25, 0.5, 1.0, 2.0, 4.0):
-        bound, worst, lowest = 1 / (1 + theorems.implicit_constant(step)), 0.0, math.inf
-        for start in starts:
-            after = np.array([_implicit_step(s, step) for s in start / pi])
-            worst = max(worst, kl.value(mesh, after * pi) / kl.value(mesh, start))
-            lowest = min(lowest, float(np.log(after.min())))
-        outcome.checks.append(Check(f"h = {step:g}: largest KL after over before", worst, bound))
-        outcome.checks.append(Check(f"h = {step:g}: least log s after", lowest, -2 / step, "at least"))
-        rows.append((step, bound, worst, -2 / step, lowest, "derived"))
-    columns = ("h", "bound of the factor", "largest factor", "-2/h", "least log s", "status")
-    outcome.tables.append(Table("One implicit step", columns, tuple(rows)))
-    return outcome
-
-
-def _implicit_step(s: float, step: float) -> float:
-    def residual(log_after: float) -> float:
-        return log_after - 2 / step * math.expm1((math.log(s) - log_after) / 2)
-
-    low, high = sorted((math.log(s), 0.0))
-    return math.exp(brentq(residual, low - 1e-9, high + 1e-9, xtol=1e-14))
-
-
-def _late(quick: bool) -> Outcome:
-    """V = 3 (x² - 1)²: late slopes of log KL by transport, reaction and both; their limits come from a generator."""
-    mesh = Cartesian(80 if quick else 160, -2.6, 2.6)
-    x = mesh.centers[0]
-    log_pi = -3 * (x**2 - 1) ** 2
-    log_pi -= math.log(integrate(mesh, np.exp(log_pi)))
-    kl = KullbackLeibler(np.exp(log_pi), log_pi)
-    start = np.exp(-10 * (x - 1) ** 2) + 1e-4 * np.exp(log_pi)
-    start /= integrate(mesh, start)
-    gap, outcome, rows, curves = DOUBLE_WELL_GAP, Outcome(), [], []
-    times = [0.0, *np.linspace(0.5, 12.0, 24)]
-    flows: dict[str, tuple[Geometry, float, float]] = {
-        "W": (Wasserstein(), 2 * gap, 0.02),
-        "SFR": (Spherical(FisherRao()), 2.0, 1e-3),
-        "SHK": (Wasserstein() + Spherical(FisherRao()), 2 * (gap + 1), 0.02),
-    }
-    for name, (geometry, rate, share) in flows.items():
-        solution = solve(GradientFlow(mesh, kl, geometry), start, times, rtol=1e-8)
-        logs = -np.log(solution.energy)
-        slopes = np.diff(logs) / np.diff(solution.times)
-        seen = int(np.searchsorted(-solution.energy, -1e-9 * solution.energy[0]))  # before round-off
-        late = float(slopes[min(seen, len(slopes)) - 1])
-        outcome.checks.append(Check(f"{name}: late slope over its limit", late / rate, share, "within", 1.0))
-        status = "spectral gap" if name == "W" else "Lu, Lu and Nolen 2019"
-        rows.append((name, rate, late, float(times[min(seen, len(slopes))]), status))
-        curves.append(Series(name, times[:seen], [float(f) for f in solution.energy[:seen]]))
-    outcome.tables += [
-        Table("Late decay of KL", ("flow", "limit", "measured", "at t", "status"), tuple(rows)),
-        rates_table([Rate(r[0], "KL", "double well, late", "→", r[1], None, r[2], 1, r[4]) for r in rows]),
-    ]
-    outcome.plots.append(
-        Plot("decay in a double well", "time $t$", r"$\mathrm{KL}(\mu\,|\,\pi)$", tuple(curves), False, True)
-    )
-    return outcome
-
-
-DOUBLE_WELL_GAP = 0.2418596
-"""lambda_1 of -f'' + V' f' for V = 3 (x² - 1)² on [-2.6, 2.6], no flux (derived, by spectral methods)."""
-
-
-_IFT = "Gladin et al. 2024, Thm 3.7"
-
-
-def _interaction_force(quick: bool) -> Outcome:
-    """MMD flows decay at exactly 2 beta, transport makes it faster: exp(-2 beta t) bounds interaction-force flows."""
-    mesh = Cartesian(40, -2.0, 2.0)
-    pi, outcome, rows = _target(mesh), Outcome(), []
-    kernel = GaussianKernel(0.6)
-    energy: Energy = MaximumMeanDiscrepancy(kernel, pi)
-    x = mesh.centers[0]
-    smooth = [np.exp(-((x - c) ** 2) / 0.5) + 0.05 for c in ((-0.8,) if quick else (-1.0, 0.0, 0.7))]
-    starts = [s / integrate(mesh, s) for s in smooth]
-    times = [0.0, 0.25, 0.5, 1.0, 2.0]
-    for beta in (0.5, 1.0):
-        reaction = beta * DeKernelizedFisherRao(kernel)
-        plain = constants(mesh, energy, reaction, starts, times)
-        both = constants(mesh, energy, Wasserstein() + reaction, starts, times, 1e-6)
-        outcome.checks += [
-            Check(f"MMD, beta = {beta:g}: least rate of decay", plain.decay, 1e-6, "within", 2 * beta),
-            Check(f"MMD, beta = {beta:g}: least I/F", plain.inequality, 1e-6, "within", 2 * beta),
-            Check(f"IFT, beta = {beta:g}: least rate of decay", both.decay, 2 * beta, "at least"),
-            Check(f"IFT, beta = {beta:g}: least I/F", both.inequality, 2 * beta, "at least"),
-        ]
-        rows += [
-            ("MMD", beta, 2 * beta, plain.inequality, plain.decay, plain.states, _IFT + ", equality"),
-            ("IFT", beta, 2 * beta, both.inequality, both.decay, both.states, _IFT),
-        ]
-    columns = ("flow of MMD²/2", "β", "2β", "least I/F", "least decay", "states", "source")
-    lines = [
-        Rate(str(r[0]), "MMD²/2", f"β = {r[1]:g}", "=" if r[0] == "MMD" else "≥", float(r[2]), r[3], r[4], r[5], r[6])
-        for r in rows
-    ]
-    outcome.tables += [Table("Interaction-force flows", columns, tuple(rows)), rates_table(lines)]
-    return outcome
 
 
 RATES = (
@@ -359,29 +251,5 @@ RATES = (
         "derived by minimisation; for p > 1/3 to be confirmed",
         "two-point densities, analytic and on two cells of which one is tiny",
         _spherical,
-    ),
-    Case(
-        "implicit-steps",
-        "Decay of implicit steps",
-        "One minimising-movement step of KL by Fisher-Rao lifts s above exp(-2/h), and KL falls by the factor derived.",
-        "derived; for steps with transport to be confirmed",
-        "random starts on 40 cells; the step solved cell by cell",
-        _implicit,
-    ),
-    Case(
-        "late-slopes",
-        "Late slopes in a double well",
-        "log KL falls at 2 λ₁ by transport, 2 by spherical reaction, 2 (λ₁ + 1) by both.",
-        "Bakry and Emery 1985; Lu, Lu and Nolen 2019, arXiv:1905.09863",
-        "V = 3 (x² - 1)² on [-2.6, 2.6], start near one well",
-        _late,
-    ),
-    Case(
-        "interaction-force-decay",
-        "Decay of interaction-force flows",
-        "MMD²/2 decays at exactly 2β by the MMD geometry, at least as fast with transport.",
-        "Gladin, Dvurechensky, Mielke and Zhu 2024, Theorem 3.7",
-        "Gaussian kernel of width 0.6, bimodal target on 40 cells",
-        _interaction_force,
     ),
 )
