@@ -14,20 +14,15 @@ ones are not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from time import monotonic as now
 
 import numpy as np
 
-from mudot.meshes.arrays import numpy_library
-from mudot.meshes.averages import norm, prolong, restrict
+from mudot.meshes.averages import prolong, restrict
 from mudot.meshes.errors import MudotError
-from mudot.solvers.flows import Solution, solve
+from mudot.solvers.flows import Solution
 from mudot.solvers.inputs import Inputs
-from mudot.solvers.problem import build
-from mudot.solvers.resources import in_bytes, needs
-from mudot.validation.compare.distances import deviation
 from mudot.validation.estimates import (
     FEWEST,
     FLOOR,
@@ -38,7 +33,7 @@ from mudot.validation.estimates import (
     remainder,
     shared,
 )
-from mudot.validation.numbers import numbers_of
+from mudot.validation.ladder import Ladder, Limits, Run
 
 MARGIN = 1.5
 
@@ -79,53 +74,6 @@ class Certified:
     message: str
 
 
-class _OutOfTime(Exception):
-    """A run took longer than was foreseen."""
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """When to stop, and the bytes that a run may take; None: what is available."""
-
-    begin: float
-    seconds: float
-    memory: float | None
-
-    def watch(self, _: float) -> None:
-        """Called after every panel of a run."""
-        if now() - self.begin > self.seconds:
-            raise _OutOfTime
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """A solution, and cell averages of the target on its mesh."""
-
-    solution: Solution
-    target: np.ndarray
-
-    mesh = property(lambda self: self.solution.flow.mesh)
-    density = property(lambda self: self.solution.density)
-
-
-@dataclass(eq=False)
-class _Ladder:
-    """What is known so far: runs, coarsest first, the seconds they took, and errors that the mesh does not make, of the
-    density and by name of the numbers. Until they are measured they are infinite."""
-
-    runs: list[_Run]
-    lengths: list[float]
-    in_time: np.ndarray
-    in_box: np.ndarray
-    bandwidth: float
-    shaken: dict[str, np.ndarray]
-    cut: dict[str, np.ndarray]
-
-    def numbers(self, run: _Run) -> dict[str, np.ndarray]:
-        """Energy, distance to the target and moments of a run."""
-        return numbers_of(run.mesh, run.density, run.solution.energy, run.target, self.bandwidth)
-
-
 def certify(
     inputs: Inputs,
     rtol: float,
@@ -144,12 +92,9 @@ def certify(
     where not even the coarsest mesh can be solved within these limits.
     """
     _check(inputs, rtol, seconds, memory)
-    limits = _Limits(now(), seconds, memory)
-    outputs = len(inputs.time.times())
-    unknown = np.full(outputs, np.inf)
-    ladder = _Ladder([], [], unknown, unknown if box else np.zeros(outputs), 0.0, {}, {})
+    ladder = Ladder(inputs, Limits(seconds, memory), min(inputs.time.rtol, rtol / 20), box)
     while True:
-        stop = _climb(ladder, inputs, rtol, limits, box)
+        stop = ladder.climb()
         if not ladder.runs:
             raise MudotError(f"{inputs.path}: not even the coarsest mesh: {stop}")
         if len(ladder.runs) < FEWEST and not stop:
@@ -173,116 +118,7 @@ def _check(inputs: Inputs, rtol: float, seconds: float, memory: float | None) ->
             raise MudotError(f"{inputs.path}: [{name}] data: an array cannot be refined; give a formula or a mixture")
 
 
-def _climb(ladder: _Ladder, inputs: Inputs, rtol: float, limits: _Limits, box: bool) -> str:
-    """Add the next mesh; why it cannot be added, empty where it was."""
-    level, inner = len(ladder.runs), min(inputs.time.rtol, rtol / 20)
-    finer = refined(inputs, level, inner)
-    stop = _obstacle(finer, ladder.lengths, limits)
-    if stop:
-        return stop
-    size = "x".join(map(str, finer.mesh.cells))
-    try:
-        start = now()
-        ladder.runs.append(_run(finer, limits))
-        ladder.lengths.append(now() - start)
-        if level == 0:
-            ladder.bandwidth = float(f"{deviation(ladder.runs[0].mesh, ladder.runs[0].target) / 2:.2g}")
-        if level == 1:
-            _measure(ladder, inputs, inner, limits, box)
-    except _OutOfTime:
-        return f"{size} cells did not end within {limits.seconds:g} s"
-    except MudotError as reason:
-        if level == 0:
-            raise MudotError(f"{inputs.path}: on {size} cells: {reason}") from None
-        return f"on {size} cells: {reason}"
-    return ""
-
-
-def _measure(ladder: _Ladder, inputs: Inputs, inner: float, limits: _Limits, box: bool) -> None:
-    """Errors in time and of the box, on the second mesh."""
-    run, mesh = ladder.runs[1], ladder.runs[1].mesh
-    if box:
-        wide = _run(_widened(refined(inputs, 1, inner)), limits)
-        pads = [(m - n) // 2 for m, n in zip(wide.mesh.shape, mesh.shape, strict=True)]
-        window = tuple(slice(pad, pad + n) for pad, n in zip(pads, mesh.shape, strict=True))
-        ladder.in_box = _cut(run.solution, wide.solution, window)
-        ladder.cut = _shifts(ladder, run, wide)
-    fine = _run(refined(inputs, 1, inner / 20), limits, True)
-    ladder.in_time, ladder.shaken = distances(mesh, run.density, fine.density, mesh), _shifts(ladder, run, fine)
-
-
-def refined(inputs: Inputs, level: int, rtol: float) -> Inputs:
-    """The same problem on a mesh of 2^level times the cells per axis, with another tolerance in time."""
-    mesh = inputs.mesh.model_copy(update={"cells": [n * 2**level for n in inputs.mesh.cells]})
-    return replace(inputs, mesh=mesh, time=inputs.time.model_copy(update={"rtol": rtol}))
-
-
-def _widened(inputs: Inputs) -> Inputs:
-    """The same cells with an eighth more on either side of every axis that is not periodic."""
-    table, mesh = inputs.mesh, inputs.mesh.build()
-    pads = [0 if side == "periodic" else -(-n // 8) for n, side in zip(mesh.shape, mesh.boundary, strict=True)]
-    lower, upper = np.asarray(mesh.lower, dtype=float), np.asarray(mesh.upper, dtype=float)
-    margin = pads * (upper - lower) / mesh.shape
-    update = {
-        "cells": [n + 2 * pad for n, pad in zip(mesh.shape, pads, strict=True)],
-        "lower": (lower - margin).tolist(),
-        "upper": (upper + margin).tolist(),
-    }
-    return replace(inputs, mesh=table.model_copy(update=update))
-
-
-def _cut(inner: Solution, wide: Solution, window: tuple[slice, ...]) -> np.ndarray:
-    """Relative L1 distance at every output to the solution on a wider box, and the mass which that has outside."""
-    mesh, inside = inner.flow.mesh, [density[window] for density in wide.density]
-    within = np.array([norm(mesh, density) for density in inside])
-    apart = np.array([norm(mesh, a - b) for a, b in zip(inner.density, inside, strict=True)])
-    return np.asarray((apart + 2 * (wide.mass - within).clip(0)) / wide.mass)
-
-
-def _shifts(ladder: _Ladder, one: _Run, two: _Run) -> dict[str, np.ndarray]:
-    """What another box or tolerance changes of the numbers: their errors by the mesh cancel, the cells are the same."""
-    a, b = (ladder.numbers(run) for run in (one, two))
-    return {name: np.abs(a[name] - b[name]) for name in a}
-
-
-def _run(inputs: Inputs, limits: _Limits, halved: bool = False) -> _Run:
-    """Solve; `halved`: with further outputs half-way, so that no step is what it was, however loose the tolerance."""
-    problem = build(inputs)
-    times = problem.times
-    if halved:
-        middles = [(a + b) / 2 for a, b in pairwise((0.0, *times)) if a < b]
-        times = tuple(sorted({*times, *middles}))
-    solution = solve(problem.flow(), problem.start, times, problem.rtol, observer=limits.watch)
-    solution = replace(solution, frames=tuple(f for f in solution.frames if f.time in problem.times))
-    if solution.status != "complete":
-        raise MudotError(solution.message)
-    return _Run(solution, problem.target)
-
-
-def _obstacle(inputs: Inputs, lengths: list[float], limits: _Limits) -> str:
-    """Why the next mesh is out of reach, empty where it is not."""
-    cells, outputs = tuple(inputs.mesh.cells), len(inputs.time.times())
-    kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
-    demand = needs(cells, inputs.geometry.works_on_faces, kernel, 0.0, inputs.path.parent, numpy_library())
-    # Densities of all meshes, extrapolated ones and error densities are kept.
-    size = (
-        demand.memory + 8.0 * 4 * outputs * float(np.prod(cells)) + inputs.energy.extra_bytes(cells, inputs.path.parent)
-    )
-    room = demand.memory_available if limits.memory is None else limits.memory
-    if size > room:
-        return f"the next mesh, {'x'.join(map(str, cells))}, needs {in_bytes(size)} of {in_bytes(room)}"
-    if not lengths:
-        return ""
-    growth = 2.0 ** len(cells)
-    if len(lengths) > 1:
-        growth = max(lengths[-1] / max(lengths[-2], 1e-2), growth)
-    expected = now() - limits.begin + lengths[-1] * growth
-    return (
-        f"the next mesh would end after {expected:.3g} s of {limits.seconds:g} s" if expected > limits.seconds else ""
-    )
-
-
-def _judged(ladder: _Ladder, rtol: float, stop: str) -> Certified:
+def _judged(ladder: Ladder, rtol: float, stop: str) -> Certified:
     runs, in_time, in_box = ladder.runs[-4:], ladder.in_time, ladder.in_box
     last, mesh = runs[-1].solution, runs[-1].mesh
     table = [ladder.numbers(run) for run in runs]
@@ -329,7 +165,7 @@ def _judged(ladder: _Ladder, rtol: float, stop: str) -> Certified:
     )
 
 
-def _richardson(runs: list[_Run], noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _richardson(runs: list[Run], noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Extrapolated densities on the finest mesh, their error by the mesh, and where it is to be believed."""
     better = [
         np.array([extrapolated(a.mesh, u, b.mesh, v) for u, v in zip(a.density, b.density, strict=True)])
@@ -341,7 +177,7 @@ def _richardson(runs: list[_Run], noise: np.ndarray) -> tuple[np.ndarray, np.nda
     return better[-1], *after_extrapolation(gaps, noise)
 
 
-def _places(runs: list[_Run]) -> Iterator[np.ndarray]:
+def _places(runs: list[Run]) -> Iterator[np.ndarray]:
     """Where the last two meshes differ, on the finest one, at every output."""
     coarse, fine = runs[-2], runs[-1]
     for u, v in zip(coarse.density, fine.density, strict=True):

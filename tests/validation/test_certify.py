@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mudot.meshes.arrays import numpy_library
 from mudot.meshes.averages import integrate, norm, restrict
 from mudot.meshes.errors import MudotError
 from mudot.solvers import storage
+from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.inputs import read
 from mudot.solvers.resources import needs
 from mudot.validation.cases.certificates import ROUND_OFF, Verdict, verdicts
@@ -150,7 +153,7 @@ class Clock:
 def test_what_time_does_not_allow_is_said_with_what_was_reached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mudot.validation.certify.now", Clock())
+    monkeypatch.setattr("mudot.validation.ladder.now", Clock())
     path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-7.0], [7.0], [28])
     found = certify(read(path), 1e-12, seconds=300.0)
     assert not found.reached and "the next mesh would end after" in found.message and "of 300 s" in found.message
@@ -190,10 +193,34 @@ def test_two_meshes_are_no_estimate(tmp_path: Path) -> None:
 
 def test_a_run_that_exceeds_its_time_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-7.0], [7.0], [28])
-    monkeypatch.setattr("mudot.validation.certify._obstacle", lambda *_: "")
-    monkeypatch.setattr("mudot.validation.certify.now", Clock())
+    monkeypatch.setattr("mudot.validation.ladder.Ladder._obstacle", lambda *_: "")
+    monkeypatch.setattr("mudot.validation.ladder.now", Clock())
     found = certify(read(path), 1e-12, seconds=300.0)
     assert not found.reached and "did not end within 300 s" in found.message and np.all(np.isfinite(found.error))
+
+
+def test_a_run_that_fails_on_a_finer_mesh_leaves_what_was_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-7.0], [7.0], [28])
+
+    def stuck(flow: GradientFlow, *rest: Any, **more: Any) -> Solution:
+        solution = solve(flow, *rest, **more)
+        failed = replace(solution, status="failed", message="steps of 2e-11 still fail")
+        return failed if flow.mesh.size > limit else solution
+
+    monkeypatch.setattr("mudot.validation.ladder.solve", stuck)
+    for limit, finite in ((28 * 4, True), (28, False)):
+        found = certify(read(path), 1e-6)
+        assert not found.reached and found.message.startswith(f"not reached: on {limit * 2} cells: steps of 2e-11")
+        assert found.cells == (limit,) and bool(np.all(np.isfinite(found.error))) is finite
+        output = tmp_path / f"{limit}.h5"
+        assert main(["reference", str(path), "--rtol", "1e-6", "-o", str(output)]) == 1
+        assert "not reached: on" in capsys.readouterr().out
+        assert "not reached" in str(storage.read(output).attributes["verdict"])
+    limit = 1
+    assert main(["reference", str(path), "--rtol", "1e-6", "-o", str(tmp_path / "none.h5")]) == 2
+    assert "on 28 cells: steps of 2e-11 still fail" in capsys.readouterr().err and not (tmp_path / "none.h5").exists()
 
 
 def test_command_writes_a_result_with_its_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

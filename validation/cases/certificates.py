@@ -12,8 +12,9 @@ import numpy as np
 from mudot.meshes.averages import norm
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.problem import build
-from mudot.validation.certify import Certified, certify, refined
+from mudot.validation.certify import Certified, certify
 from mudot.validation.known import KNOWN, Known
+from mudot.validation.ladder import refined
 from mudot.validation.numbers import numbers_of
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
