@@ -67,6 +67,13 @@ class Result:
             name = "density_extrapolated" if "density_extrapolated" in file else "density"
             return np.asarray(file[name][self.numbers[index]], dtype=float)
 
+    def error_density(self, index: int) -> np.ndarray | None:
+        """Of a certified reference the error density of `best_density`, whose integral is its error; else None."""
+        with opened(self.path) as file:
+            if "density_error_cells" not in file:
+                return None
+            return np.asarray(file["density_error_cells"][self.numbers[index]], dtype=float)
+
     def frame(self, index: int) -> Frame:
         """All of intact frame `index`."""
         row = {name: values[index] for name, values in self.series.items()}

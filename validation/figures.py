@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from mudot.meshes.errors import MudotError
 from mudot.validation.figures_book import save_book, shade
+from mudot.validation.figures_certificate import certificate_figure, certified
+from mudot.validation.figures_compare import comparison_figure
 from mudot.validation.figures_curves import convergence_figure, curves_figure
 from mudot.validation.figures_ledger import ledger_figure
 from mudot.validation.figures_maps import maps_figure, marginal_maps_figure, slices_figure
@@ -20,7 +22,17 @@ if TYPE_CHECKING:
 
     from mudot.solvers.results import Result
 
-__all__ = ["convergence_figure", "curves_figure", "figures_of", "plot", "save", "save_book", "scene_figure", "shade"]
+__all__ = [
+    "comparison_figure",
+    "convergence_figure",
+    "curves_figure",
+    "figures_of",
+    "plot",
+    "save",
+    "save_book",
+    "scene_figure",
+    "shade",
+]
 
 _DENSITIES: dict[int, dict[str, Callable[[Result], Figure]]] = {
     1: {"densities": profiles_figure},
@@ -44,13 +56,15 @@ def plot(result: Result, folder: Path | str, formats: Sequence[str] = ("png", "p
 
 def figures_of(result: Result) -> dict[str, Figure]:
     """The pictures of a result by name: `densities` on a line; `densities`, `marginals` on a rectangle; `slices`,
-    `marginal-maps`, `marginals` in space; and always `ledger`.
+    `marginal-maps`, `marginals` in space; always `ledger`; and `certificate` for a certified reference.
 
     Raises MudotError for a result without frames.
     """
     if not result.committed:
         raise MudotError(f"{result.path}: no frame to draw yet ({result.status}); wait for the first output time")
     draw = {**_DENSITIES[result.mesh.dimension], "ledger": ledger_figure}
+    if certified(result):
+        draw["certificate"] = certificate_figure
     figures = {name: picture(result) for name, picture in draw.items()}
     warning = _warning(result)
     if warning:

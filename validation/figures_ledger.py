@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mudot.meshes.averages import integrate
+from mudot.validation.figures_certificate import certified, energy_bars
 from mudot.validation.figures_style import (
     COLOURS,
     MARKERS,
@@ -61,6 +62,8 @@ def _energy(panel: Axes, result: Result) -> None:
     _series(panel, result, result.energy, 0, r"energy $F(\mu_t)$", log)
     if np.isfinite(result.dissipation[-1]):
         _series(panel, result, result.dissipation, 1, "dissipation $D_t$", log)
+    if certified(result):
+        energy_bars(panel, result)
     _vertical(panel, [result.energy, result.dissipation], log)
     panel.set_ylabel("energy")
     _key(panel, result)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
+from mudot.validation.figures_certificate import certified
 from mudot.validation.figures_style import (
     PAGE,
     chosen,
@@ -34,14 +35,15 @@ _LEAST = float(np.finfo(float).tiny)
 
 
 def profiles_figure(result: Result) -> Figure:
-    """A density on a line at up to eight output times, with the target, on a linear and on a log axis."""
+    """A density on a line at up to eight output times, with the target, on a linear and on a log axis. Of a certified
+    reference the extrapolated one, in a band that is its error density."""
     shown = chosen(result.committed, _CURVES)
-    densities = [result.density(n) for n in shown]
+    densities, bands = _curves(result, shown, (0,))
     with style():
         figure = new_figure(PAGE, 2.5)
         panels = figure.subplots(1, 2)
         for panel, log in zip(panels, (False, True), strict=True):
-            _profiles(panel, result.mesh, 0, densities, result.target, log)
+            _profiles(panel, result.mesh, 0, [d[0] for d in densities], result.target, log, [b[0] for b in bands])
             panel.set_ylabel(r"density $\mu_t$")
         _time_key(figure, list(panels), result.times[shown])
         letter(panels)
@@ -51,13 +53,14 @@ def profiles_figure(result: Result) -> Figure:
 def marginal_profiles_figure(result: Result) -> Figure:
     """The marginals over every single axis at up to eight output times, with the target's: linear above, log below."""
     mesh, shown = result.mesh, chosen(result.committed, _CURVES)
-    marginals = [_marginals(mesh, result.density(n)) for n in shown]
+    marginals, bands = _curves(result, shown, tuple(range(mesh.dimension)))
     targets = _marginals(mesh, result.target)
     with style():
         figure = new_figure(PAGE, 3.9)
         panels = figure.subplots(2, mesh.dimension, sharex="col", squeeze=False)
         for (row, axis), panel in np.ndenumerate(panels):
-            _profiles(panel, mesh, axis, [m[axis] for m in marginals], targets[axis], log=row == 1)
+            curves, around = [m[axis] for m in marginals], [b[axis] for b in bands]
+            _profiles(panel, mesh, axis, curves, targets[axis], row == 1, around)
             panel.set_ylabel(f"marginal in ${'xyz'[axis]}$")
             panel.label_outer()
             panel.yaxis.set_tick_params(labelleft=True)
@@ -84,14 +87,37 @@ def axis_label(mesh: Cartesian, axis: int) -> str:
     return f"${'xyz'[axis]}$" + (" (periodic)" if mesh.boundary[axis] == "periodic" else "")
 
 
+def _curves(
+    result: Result, shown: Sequence[int], axes: tuple[int, ...]
+) -> tuple[list[list[np.ndarray]], list[list[np.ndarray]]]:
+    """Marginals over single axes of the frames shown, and of their error densities, which bound their errors in L1;
+    none of these for results that are not certified."""
+    mesh, known = result.mesh, certified(result)
+    densities = [result.best_density(n) if known else result.density(n) for n in shown]
+    errors = [e for e in map(result.error_density, shown) if e is not None] if known else []
+    curves, bands = ([[marginal(mesh, f, (axis,)) for axis in axes] for f in family] for family in (densities, errors))
+    return curves, bands
+
+
 def _marginals(mesh: Cartesian, density: np.ndarray) -> list[np.ndarray]:
     return [marginal(mesh, density, (axis,)) for axis in range(mesh.dimension)]
 
 
 def _profiles(
-    panel: Axes, mesh: Cartesian, axis: int, curves: Sequence[np.ndarray], target: np.ndarray, log: bool
+    panel: Axes,
+    mesh: Cartesian,
+    axis: int,
+    curves: Sequence[np.ndarray],
+    target: np.ndarray,
+    log: bool,
+    bands: Sequence[np.ndarray],
 ) -> None:
-    """Curves over one axis of the mesh, the target last."""
+    """Curves over one axis of the mesh, with bands around them where there are any, the target last."""
+    for curve, band, colour in zip(curves, bands, ramp(len(curves)), strict=False):
+        x, low = _steps(mesh, axis, _falling(np.maximum(curve - band, 0.0), log))
+        high = _steps(mesh, axis, _falling(curve + band, log))[1]
+        name = "_" if panel.collections else "error density"
+        panel.fill_between(x, low, high, color=colour, alpha=0.3, linewidth=0, label=name)
     for curve, colour in zip(curves, ramp(len(curves)), strict=True):
         panel.plot(*_steps(mesh, axis, _falling(curve, log)), color=colour, label="_")
     dashes: dict[str, Any] = {"color": "black", "linewidth": 0.9, "dashes": (4, 2)}

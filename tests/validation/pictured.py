@@ -44,6 +44,7 @@ class Recorded:
     status: str = "complete"
     damaged: tuple[int, ...] = ()
     attributes: dict[str, Any] = field(default_factory=lambda: {"rtol": 1e-6})
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
     path: Path = Path("run.h5")
 
     mesh = property(lambda self: self.solution.flow.mesh)

@@ -70,7 +70,10 @@ def on_host(array: Any) -> np.ndarray:
     for way in ("detach", "cpu"):  # PyTorch keeps gradients and devices apart
         array = getattr(array, way)() if hasattr(array, way) else array
     array = array.get() if hasattr(array, "get") and hasattr(array, "device") else array
-    return np.asarray(array)
+    try:
+        return np.asarray(array)
+    except TypeError as error:  # such as numbers of sixteen bits that NumPy does not know
+        raise MudotError(f"arrays: expected numbers that NumPy knows; {error}") from None
 
 
 def read_clouds(path: Path, dimension: int) -> Clouds:

@@ -28,7 +28,9 @@ def run_compare(
         output.write_text(json.dumps(content, indent=1, default=float) + "\n")
         print(output)
     if figure is not None:
-        print(_draw(found, figure))
+        from mudot.validation.figures import comparison_figure, save
+
+        print(save(comparison_figure(found), figure))
     return found.consistent
 
 
@@ -47,26 +49,18 @@ def _print(found: Comparison) -> None:
         for moment in row.moments:
             text = f"{moment.errors:+.1f} standard errors"
             table.add_row("", "", moment.name, f"{moment.cloud:.5g}", f"exact {moment.exact:.5g}", "", text)
+        if row.energy:
+            text, mine = f"{row.energy.deviations:+.1f} deviations of draws", row.energy
+            both = f"exact {mine.exact:.5g}, draws {mine.draws:.5g}"
+            table.add_row("", "", mine.name, f"{mine.cloud:.5g}", both, "", text)
         if row.outside:
             table.add_row("", "", "outside the box", f"{row.outside:.2%}", "", "", "")
     console.print(table)
     console.print(f"bandwidth of MMD {found.bandwidth:.4g}; best time lag {found.lag:+.3g}")
     console.print(found.transport)
+    if found.without_energy:
+        console.print(found.without_energy)
     console.print(found.verdict)
-
-
-def _draw(found: Comparison, path: Path) -> Path:
-    """Distances over their noise floors against time."""
-    from mudot.validation.figures import curves_figure, save
-
-    times = [row.time for row in found.rows]
-    names = [measure.name for measure in found.rows[0].measures]
-    curves = [
-        (name, times, [row.measures[i].value / row.measures[i].floor for row in found.rows])
-        for i, name in enumerate(names)
-    ]
-    floor = ("independent draws", times, [1.0] * len(times))
-    return save(curves_figure([*curves, floor], (), "time $t$", "distance / noise floor", False, True), path)
 
 
 def run_sample(result_file: Path, time: float, number: int, seed: int, output: Path) -> None:

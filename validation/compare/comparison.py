@@ -1,8 +1,7 @@
-"""Clouds against the density of a result: every distance beside its noise floor, moments, and the best time lag."""
+"""Clouds against the density of a result: every distance beside its noise floor, moments, energies, the best lag."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,10 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers.results import Result
 from mudot.validation.compare import distances, transport
 from mudot.validation.compare.clouds import Clouds
+from mudot.validation.compare.deposit import on_mesh, outside
 from mudot.validation.compare.draws import density_at, draws
+from mudot.validation.compare.energies import CloudEnergy, OnPoints, energy_of
+from mudot.validation.compare.lag import lag
 
 REPLICATES = 40
 """Sets of independent draws from which noise floors are taken."""
@@ -50,7 +52,7 @@ class Moment:
 @dataclass(frozen=True)
 class Row:
     """A cloud at one time. `effective`: number of equal draws that its weights are worth; `outside`: share of the mass
-    beyond the box."""
+    beyond the box; `energy`: None where the energy is not defined on points."""
 
     time: float
     particles: int
@@ -58,17 +60,19 @@ class Row:
     outside: float
     measures: tuple[Measure, ...]
     moments: tuple[Moment, ...]
+    energy: CloudEnergy | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, the bandwidth of MMD, the shift of time by which the clouds fit best (NaN for one frame), and how
-    Wasserstein distances were taken."""
+    """All rows, the bandwidth of MMD, the shift of time by which the clouds fit best (NaN for one frame), how
+    Wasserstein distances were taken, and why there is no energy, empty where there is one."""
 
     rows: tuple[Row, ...]
     bandwidth: float
     lag: float
     transport: str = ""
+    without_energy: str = ""
 
     @property
     def consistent(self) -> bool:
@@ -109,11 +113,12 @@ def compare(result: Result, clouds: Clouds, bandwidth: float | None = None, seed
     if not 0 < width < np.inf:
         raise MudotError(f"bandwidth: expected a positive number, got {width}")
     rng = np.random.default_rng(seed)
+    energy, why_not = energy_of(result)
     rows = [
-        _row(mesh, density_at(result, float(t)), float(t), x, w, width, rng)
+        _row(mesh, density_at(result, float(t)), float(t), x, w, width, energy, rng)
         for t, x, w in zip(clouds.times, clouds.positions, clouds.weights, strict=True)
     ]
-    return Comparison(tuple(rows), width, _lag(result, clouds, width), _how(mesh, clouds))
+    return Comparison(tuple(rows), width, lag(result, clouds, width), _how(mesh, clouds), why_not)
 
 
 def _row(
@@ -123,6 +128,7 @@ def _row(
     points: np.ndarray,
     weights: np.ndarray,
     bandwidth: float,
+    energy: OnPoints | None,
     rng: np.random.Generator,
 ) -> Row:
     masses = density * mesh.volumes
@@ -133,14 +139,21 @@ def _row(
     measures += _wasserstein(mesh, density, masses, points, weights, count, rng)
     if mesh.dimension > 1 and transport.available():
         measures += _full(mesh, density, masses, points, weights, count, rng)
-    beyond = distances.outside(mesh, points, weights)
     return Row(
-        time, len(points), effective, beyond, tuple(measures), _moments(mesh, masses, points, weights, effective)
+        time,
+        len(points),
+        effective,
+        outside(mesh, points, weights),
+        tuple(measures),
+        _moments(mesh, masses, points, weights, effective),
+        None if energy is None else energy.beside(mesh, density, points, weights, count, rng),
     )
 
 
 def _noise(name: str, value: float, replicates: list[float]) -> Measure:
-    return Measure(name, value, float(np.mean(replicates)), float(np.quantile(replicates, LEVEL)))
+    """Quantiles so that one more draw lies below them as often as their level says (Weibull's places)."""
+    upper = float(np.quantile(replicates, LEVEL, method="weibull"))
+    return Measure(name, value, float(np.mean(replicates)), upper)
 
 
 def _on_mesh(
@@ -153,11 +166,9 @@ def _on_mesh(
     rng: np.random.Generator,
 ) -> list[Measure]:
     """MMD and energy distance; draws go through the same sharing among cell centres as the particles."""
-    mine = distances.on_mesh(mesh, points, weights) - masses
+    mine = on_mesh(mesh, points, weights) - masses
     clouds = [
-        distances.on_mesh(
-            mesh, draws(mesh, masses / mesh.volumes, count, int(rng.integers(2**63))), np.full(count, 1 / count)
-        )
+        on_mesh(mesh, draws(mesh, masses / mesh.volumes, count, int(rng.integers(2**63))), np.full(count, 1 / count))
         - masses
         for _ in range(REPLICATES)
     ]
@@ -196,7 +207,7 @@ def _wasserstein(
         def measure(x: np.ndarray, w: np.ndarray) -> tuple[float, float]:
             return distances.sliced(x, w, centres[kept], flat[kept] / flat[kept].sum())
 
-        sets = REPLICATES // 4
+        sets = REPLICATES // 2
         points, weights, count = _thinned(points, weights, count, _MOST, rng)
     value = measure(points, weights)
     replicates = [
@@ -268,35 +279,3 @@ def _moments(
         spread = np.sqrt(max(fourth - variance**2, 1e-300) / effective)
         found.append(Moment(f"variance {name}", v, variance, float((v - variance) / spread)))
     return tuple(found)
-
-
-def _lag(result: Result, clouds: Clouds, bandwidth: float) -> float:
-    """The shift s for which the clouds at t are nearest in MMD to the exact flow at t + s; parabola at the minimum."""
-    times = result.times
-    room = float(times[-1] - times[0])
-    if result.committed < 2 or room <= 0 or len(clouds.times) < 2:
-        return float("nan")
-    mesh, kernel = result.mesh, distances.kernels(result.mesh, bandwidth)["MMD"]
-    gathered = [distances.on_mesh(mesh, x, w) for x, w in zip(clouds.positions, clouds.weights, strict=True)]
-
-    def misfit(shift: float) -> float:
-        total, used = 0.0, 0
-        for time, mine in zip(clouds.times, gathered, strict=True):
-            if times[0] <= time + shift <= times[-1]:
-                masses = density_at(result, float(time + shift)) * mesh.volumes
-                total += distances.quadratic(mesh, kernel, mine - masses / masses.sum())
-                used += 1
-        return total / used if used >= max(1, len(gathered) // 2) else float("inf")
-
-    return _least(misfit, np.linspace(-room / 4, room / 4, 41))
-
-
-def _least(function: Callable[[float], float], places: np.ndarray) -> float:
-    values = np.array([function(float(p)) for p in places])
-    best = int(np.argmin(values))
-    if 0 < best < len(places) - 1 and np.all(np.isfinite(values[best - 1 : best + 2])):
-        a, b, c = values[best - 1 : best + 2]
-        bend = a - 2 * b + c
-        if bend > 0:
-            return float(places[best] + (a - c) / (2 * bend) * (places[1] - places[0]))
-    return float(places[best])

@@ -2,8 +2,8 @@
 
 On a line Wasserstein distances are exact: the density is constant in every cell. In the plane and in space they are
 averages over directions (sliced; Rabin, Peyre, Delon and Bernot 2011) with the mass of each cell at its centre. MMD and
-energy distance put the points on the mesh by multilinear weights, so that their cost does not grow with the square
-of the number of points; both are then quadratic forms of the difference of masses.
+energy distance put the points on the mesh (`deposit`), so that their cost does not grow with the square of the number
+of points; both are then quadratic forms of the difference of masses.
 """
 
 from __future__ import annotations
@@ -67,34 +67,6 @@ def _between(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> tupl
     middle, length = (levels[1:] + levels[:-1]) / 2, np.diff(levels)
     gap = x[np.searchsorted(a, middle)] - y[np.searchsorted(b, middle)]
     return float((abs(gap) * length).sum()), float((gap * gap * length).sum())
-
-
-def on_mesh(mesh: Cartesian, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Masses of cells, shape `mesh.shape`: each point is shared among the cell centres around it, linearly along every
-    axis. Points outside the box go to its outermost cells; see `outside`."""
-    total = np.zeros(mesh.shape)
-    places, shares = [], []
-    for axis, centre in enumerate(mesh.centers):
-        x = points[:, axis]
-        low = np.clip(np.searchsorted(centre, x) - 1, 0, max(centre.size - 2, 0))
-        high = np.minimum(low + 1, centre.size - 1)
-        step = np.where(high > low, centre[high] - centre[low], 1.0)
-        share = np.clip((x - centre[low]) / step, 0.0, 1.0)
-        places.append((low, high))
-        shares.append((1 - share, share))
-    for corner in np.ndindex(*(2,) * mesh.dimension):
-        index = tuple(places[axis][side] for axis, side in enumerate(corner))
-        weight = np.prod([shares[axis][side] for axis, side in enumerate(corner)], axis=0)
-        np.add.at(total, index, weights * weight)
-    return total
-
-
-def outside(mesh: Cartesian, points: np.ndarray, weights: np.ndarray) -> float:
-    """The share of points that lie outside the box."""
-    beyond = np.zeros(len(points), dtype=bool)
-    for axis, edge in enumerate(mesh.edges):
-        beyond |= (points[:, axis] < edge[0]) | (points[:, axis] > edge[-1])
-    return float(weights[beyond].sum())
 
 
 def deviation(mesh: Cartesian, density: np.ndarray) -> float:

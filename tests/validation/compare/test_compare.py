@@ -13,12 +13,11 @@ from scipy.stats import wasserstein_distance
 
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.meshes.errors import MudotError
 from mudot.solvers import commands, storage
 from mudot.validation.cli import main
-from mudot.validation.compare import compare, draws, expectation, marginal, quantiles, read_clouds, transport
+from mudot.validation.compare import compare, draws, expectation, marginal, quantiles, transport
 from mudot.validation.compare.clouds import clouds
-from mudot.validation.compare.distances import on_mesh, sliced, wasserstein_line
+from mudot.validation.compare.distances import sliced, wasserstein_line
 
 PROBLEM = """
 [mesh]
@@ -152,17 +151,6 @@ def test_full_transport_finds_a_bias_and_says_how_it_was_taken(plane: Path, monk
     assert "POT is not installed" in found.transport and not {m.name for m in found.rows[0].measures} & set(names)
 
 
-def test_points_on_a_mesh_keep_mass_and_mean() -> None:
-    mesh = Cartesian((12, 9), (-1.0, -1.0), (1.0, 2.0))
-    rng = np.random.default_rng(2)
-    x = rng.uniform((-0.9, -0.8), (0.9, 1.8), (50, 2))
-    w = rng.dirichlet(np.ones(50))
-    masses = on_mesh(mesh, x, w)
-    assert masses.sum() == pytest.approx(1)
-    for axis in range(2):
-        assert float((masses * mesh.coordinates[axis]).sum()) == pytest.approx(float(w @ x[:, axis]))
-
-
 def test_draws_marginals_quantiles_and_expectations_belong_to_the_density(plane: Path) -> None:
     result = storage.read(plane)
     mesh, density = result.mesh, result.density(-1)
@@ -278,37 +266,3 @@ def test_particles_that_cannot_be_used_get_one_line(
     assert main(["compare", str(line), str(tmp_path / name)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and words in error
-
-
-def test_arrays_of_other_libraries_are_taken() -> None:
-    class Tensor:
-        """Like a tensor of PyTorch: no conversion before `detach` and `cpu`."""
-
-        def __init__(self, values: np.ndarray, ready: int = 0) -> None:
-            self.values, self.ready = values, ready
-
-        def detach(self) -> Tensor:
-            return Tensor(self.values, self.ready + 1)
-
-        def cpu(self) -> Tensor:
-            return Tensor(self.values, self.ready + 1)
-
-        def __array__(self, *_: object, **__: object) -> np.ndarray:
-            assert self.ready == 2
-            return self.values
-
-    found = clouds([0.0, 1.0], Tensor(np.ones((2, 5, 3))))
-    assert found.positions[1].shape == (5, 3)
-
-
-def test_bad_clouds_are_refused() -> None:
-    with pytest.raises(MudotError, match="one cloud per time"):
-        clouds([0.0, 1.0], [np.zeros((3, 1))])
-    with pytest.raises(MudotError, match="increasing"):
-        clouds([1.0, 0.0], np.zeros((2, 3, 1)))
-
-
-def test_clouds_of_csv_files_are_grouped_by_time(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("time,x,weight\n0,1,1\n0,2,3\n1,5,1\n")
-    found = read_clouds(tmp_path / "p.csv", 1)
-    assert found.times.tolist() == [0.0, 1.0] and found.weights[0].tolist() == [0.25, 0.75]
