@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from mudot.validation.known.diffusions import diffusions, drifts
-from mudot.validation.known.gaussians import gaussians
+from mudot.validation.known.diffusions import confined, diffusions, drifts
+from mudot.validation.known.gaussians import flat, gaussians
 from mudot.validation.known.kernels import kernels
 from mudot.validation.known.problem import Known
 from mudot.validation.known.reactions import powers, relaxations
@@ -12,10 +12,10 @@ from mudot.validation.known.rough import rough
 __all__ = ["KNOWN", "Known"]
 
 _FAMILIES = {
-    "Gaussians": gaussians(),
+    "Gaussians": [*gaussians(), *flat()],
     "powers, relaxation, modes": [*powers(), *relaxations()],
     "kernel geometries": kernels(),
-    "drift and diffusion": [*drifts(), *diffusions(), *rough()],
+    "drift and diffusion": [*drifts(), *diffusions(), *confined(), *rough()],
 }
 _QUICK = (
     "Ornstein-Uhlenbeck, 1D",

@@ -10,7 +10,7 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.validation.exact.drift import DriftDiffusion
 from mudot.validation.exact.gaussians import Gaussian
-from mudot.validation.exact.porous_medium import Barenblatt
+from mudot.validation.exact.porous_medium import Barenblatt, ConfinedBarenblatt
 from mudot.validation.known.problem import ANY, ROUGH, Known, free, mixture, parts
 
 
@@ -45,6 +45,7 @@ def diffusions() -> list[Known]:
         (2.0, 2, 3.0, 11, 4e-2),
         (3.0, 2, 3.0, 11, 1e-1),
         (2.0, 3, 2.4, 6, 2e-1),
+        (0.75, 1, 12.0, 40, 5e-3),
     ):
         profile = Barenblatt(m, d)
         square = " + ".join(f"{axis}**2" for axis in "xyz"[:d])
@@ -56,7 +57,8 @@ def diffusions() -> list[Known]:
         tables = f'{ANY}[initial]\ndensity = "{formula}"\n' + free(f"exponent = {m}")
         box = (-half,) * d, (half,) * d, (cells,) * d
         name = f"Barenblatt, m = {m:g}, {d}D"
-        found.append(Known(name, *box, tables, spreading, rtol=rtol, numbers=d == 1, family=ROUGH))
+        family = ROUGH if m > 1 else ""
+        found.append(Known(name, *box, tables, spreading, rtol=rtol, numbers=d == 1 and m > 1, family=family))
     early = 1 - math.exp(-1)
     for name, lines, begin, variance in (
         ("heat by free energy", "diffusion = 1.0", 1.0, lambda t: 1.0 + 2 * t),
@@ -69,4 +71,18 @@ def diffusions() -> list[Known]:
         tables = ANY + mixture("initial", Gaussian(0.0, begin)) + free(lines)
         half = 13.0 if name.startswith("heat") else 7.0
         found.append(Known(name, (-half,), (half,), (24,), tables, normal, rtol=5e-3))
+    return found
+
+
+def confined() -> list[Known]:
+    """Nonlinear diffusion against a harmonic potential, from half the final width."""
+    found = []
+    for m, d, cells, rtol in ((2.0, 1, 20, 5e-3), (3.0, 1, 20, 2e-2), (2.0, 2, 10, 5e-2)):
+        profile = ConfinedBarenblatt(m, 0.5, d)
+        square = " + ".join(f"{axis}**2" for axis in "xyz"[:d])
+        formula = f"maximum({profile.height!r} - {(m - 1) / (2 * m) * 4!r}*({square}), 0)**{1 / (m - 1)!r}"
+        tables = f'{ANY}[initial]\ndensity = "{formula}"\n' + free(f'exponent = {m}\npotential = "({square})/2"')
+        box = (-2.0,) * d, (2.0,) * d, (cells,) * d
+        name = f"confined Barenblatt, m = {m:g}, {d}D"
+        found.append(Known(name, *box, tables, profile.averages, rtol=rtol, numbers=d == 1, family=ROUGH))
     return found

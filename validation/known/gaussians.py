@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -56,4 +57,22 @@ def gaussians() -> list[Known]:
                 tables = bells(start, target, '"kl"', geometry)
                 label = f"{name}, {d}D"
                 found.append(Known(label, *box, tables, exact, rtol=rtol, numbers=d < 3))
+    return found
+
+
+def flat() -> list[Known]:
+    """Flat geometries whose reference is the target: the Fokker-Planck equation once more, and with relaxation."""
+    start, target = Gaussian(0.5, 0.8), Gaussian(0.0, 1.0)
+    found = []
+    for name, geometry, reaction in (
+        ("flat Wasserstein", '"flat-wasserstein"', 0.0),
+        ("flat WFR", '"flat-wasserstein-fisher-rao"\nreaction = 0.5', 0.5),
+    ):
+
+        def exact(mesh: Cartesian, t: float, reaction: float = reaction) -> np.ndarray:
+            pi, moved = (g.cell_averages(mesh) for g in (target, ornstein_uhlenbeck(start, target, t)))
+            return np.asarray(pi + math.exp(-reaction * t) * (moved - pi))
+
+        tables = bells(start, target, '"chi2"', f'{geometry}\nreference = "target"')
+        found.append(Known(f"{name} flow of chi2", (-7.0,), (7.0,), (28,), tables, exact))
     return found

@@ -71,6 +71,7 @@ def relaxations() -> list[Known]:
     wide = 0.15
     multiplier = wide * math.sqrt(2 * math.pi) * math.exp(-((2 * math.pi * wide) ** 2) / 2)
     square, mode = (2 * math.pi) ** 2, f'"gaussian"\nbandwidth = {wide}'
+    matern = '"matern"\nnu = 1.5\nbandwidth = 0.3'
     rates = {
         "heat on a torus": (square, parts('"kl"', '"wasserstein"'), (0.005, 0.02)),
         "flat Wasserstein flow of MMD": (
@@ -82,6 +83,12 @@ def relaxations() -> list[Known]:
             multiplier,
             parts('"mmd"', '"flat-fisher-rao"\nreference = "lebesgue"', mode),
             (0.5, 2.0),
+        ),
+        "de-kernelized Stein flow of MMD": (square, parts('"mmd"', '"de-stein"', matern), (0.005, 0.02)),
+        "de-kernelized WFR flow of MMD": (
+            square + 1,
+            parts('"mmd"', '"de-kernelized-wasserstein-fisher-rao"', matern),
+            (0.005, 0.02),
         ),
     }
     for name, (rate, tables, times) in rates.items():
