@@ -2,6 +2,7 @@
 
 from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.certificates import CERTIFICATES
+from mudot.validation.cases.comparison import COMPARISON
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
 from mudot.validation.cases.experiments_rings import EXPERIMENTS_RINGS
@@ -16,6 +17,7 @@ from mudot.validation.cases.gamma_transport import GAMMA_TRANSPORT
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS
+from mudot.validation.cases.library import LIBRARY
 from mudot.validation.cases.limits import LIMITS
 from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.nonlinear import NONLINEAR
@@ -48,7 +50,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Networks and particles", (*NETWORK, *WITNESSES)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),
-    ("Error bars", CERTIFICATES),
+    ("Error bars, references and comparison", (*CERTIFICATES, *LIBRARY, *COMPARISON)),
     ("Balances and invariants", BOOKS),
 )
 """In the order of the report."""
