@@ -72,3 +72,8 @@ def polynomials() -> Any:
 def on_faces() -> Any:
     """The compiled passes over faces, or None without Numba."""
     return _loops("faces")
+
+
+def along_lines() -> Any:
+    """The compiled resolvents along lines, or None without Numba."""
+    return _loops("resolvents")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mudot.solvers.methods import tensor, uniformization
+from mudot.solvers.methods import rational, tensor, uniformization
 
 TERM, GATHER = 1.0, 0.2
 """One more term of a recurrence on a stencil of five points, and adding it to one sum."""
@@ -19,6 +19,10 @@ CALL = 1e4
 FLOP = 0.05
 """One operation of the products of dense matrices; not per cell. For `CALL` and `FLOP` 4e3 and 0.03 were measured under
 load; both stand at about twice that, since the choice depends on their ratio."""
+POLE = 4.0
+"""One shift of a resolvent along a line; per cell."""
+WORTH_LOADING = 2e6
+"""Of a single call, from which on a run with its hundreds of calls earns back the 0.4 s of loading compiled loops."""
 SPARED = 0.85
 """Share of the predicted products that uniformization makes before nothing more matters."""
 
@@ -41,3 +45,12 @@ def factors(shape: Sequence[int], rate_time: float, count: int) -> float:
     made = sum(2.0 * n**3 * tensor.squarings(rate_time) for n in shape)
     applied = sum(2.0 * n * cells for n in shape)
     return FLOP * count * (made + applied)
+
+
+def resolvents(shape: Sequence[int], count: int) -> float:
+    """Rational approximations along every axis for `count` durations; in all."""
+    # The factors, what moves, and twice both what moves and what is not known.
+    solves = 2 * rational.STEPS - 1
+    return CALL * 10 * len(shape) * count + POLE * rational.SHIFTS * count * (
+        sum(shape) + solves * len(shape) * math.prod(shape)
+    )

@@ -1,8 +1,10 @@
 """The Fokker-Planck semigroup exp(t A): the Wasserstein flow of KL, exact in time for the semidiscrete equation.
 
-Three ways of applying the same exponential, chosen by what is declared about the problem and by predicted work:
+Four ways of applying the same exponential, chosen by what is declared about the problem and by predicted work:
 
 - dense factors per axis for separable potentials, right in every cell;
+- rational approximations along their lines, for long ones: they see in every cell how right they are, and where that is
+  not enough (tails of early times) one of the others takes their place;
 - uniformization, right in every cell, about Lambda t products;
 - the Chebyshev series, about sqrt(70 Lambda t) products, right in the bulk: it encloses every cell between two numbers,
   which are far apart in tails. Tails forget fast. So the series goes almost to the end, and uniformization takes both
@@ -20,7 +22,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -28,10 +29,10 @@ from mudot.meshes import threads
 from mudot.meshes.arrays import Array, array_module, library_of, numpy_library, to_host
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
-from mudot.solvers.fluxes import TwoPointFlux, by_axes, generator, scharfetter_gummel, scharfetter_gummel_along
-from mudot.solvers.methods import chebyshev, costs, tensor, uniformization
+from mudot.solvers.fluxes import TwoPointFlux, by_axes, scharfetter_gummel_along
+from mudot.solvers.methods import chebyshev, costs, rational, tensor, uniformization
 from mudot.solvers.methods.protocol import Advance
-from mudot.solvers.methods.tails import MEAN_ERROR, TAIL_ERROR, THIN, Enclosure, Tails
+from mudot.solvers.methods.tails import FLOOR, MEAN_ERROR, TAIL_ERROR, THIN, Enclosure, Tails
 from mudot.solvers.products import Rates, rates
 
 _CACHED_BYTES = 256e6
@@ -91,15 +92,44 @@ class FokkerPlanck:
             yield scharfetter_gummel_along(self.mesh, log_target, axis)
 
     def _results(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
-        if self._prefers_axes(durations):
-            for before, now in pairwise([0.0, *durations]):
-                density = self._tensor(density, now - before)
-                yield density
+        if self._by_axes and sum(line.exit_rate for line in self._lines) > 0:
+            yield from self._along_axes(density, durations)
         elif self.rates.exit_rate == 0:
             yield from [density] * len(durations)
         else:
-            flat = density.reshape(-1)
-            yield from self._series(flat, durations) or self._certain(flat, durations)
+            yield from self._by_products(density, durations)
+
+    def _along_axes(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
+        """Axis by axis where that is predicted to pay: by rational approximations, until one does not know enough."""
+        least = min(self._predicted(durations))
+        if least > max(costs.WORTH_LOADING, costs.resolvents(self.mesh.shape, len(durations))) and self._has_resolvents:
+            while durations and (found := self._rational(density, durations[0], len(durations) == 1)) is not None:
+                yield found
+                durations = durations[1:]
+        if not durations:
+            return
+        dense, products = self._predicted(durations)
+        if products <= dense:
+            yield from self._by_products(density, durations)
+            return
+        for before, now in pairwise([0.0, *durations]):
+            density = self._tensor(density, now - before)
+            yield density
+
+    def _by_products(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
+        flat = density.reshape(-1)
+        yield from self._series(flat, durations) or self._certain(flat, durations)
+
+    def _rational(self, density: Array, duration: float, last: bool) -> Array | None:
+        """Along one axis after the other: exponentials of other axes are positive and take a share of every cell, or of
+        the mass, to that share. None where more is unknown than is allowed."""
+        for axis, line in enumerate(self._lines):
+            found = rational.along(line, density, axis, duration)
+            unknown = integrate(self.mesh, found.half)
+            if unknown > MEAN_ERROR * integrate(self.mesh, found.middle) or (last and not found.settled(TAIL_ERROR)):
+                return None
+            density = np.maximum(found.middle, FLOOR * found.half)
+        return density
 
     def _certain(self, flat: Array, durations: Sequence[float]) -> Iterator[Array]:
         """By uniformization: right in every cell."""
@@ -159,19 +189,24 @@ class FokkerPlanck:
 
     @cached_property
     def _by_axes(self) -> bool:
-        if max(self.mesh.shape) > tensor.LARGEST_AXIS or self.flux is not None:
+        if self.flux is not None and self.mesh.dimension > 1:
             return False
         return is_separable(self.log_target) if self.separable is None else self.separable
 
-    def _prefers_axes(self, durations: Sequence[float]) -> bool:
-        """Whether dense factors, one per axis and duration, are predicted to cost less than sparse products."""
-        if not self._by_axes:
-            return False
-        rate, stop = self.rates.exit_rate, durations[-1]
-        series = 2 * chebyshev.products(self.rates.radius / 2 * stop)
+    @property
+    def _has_resolvents(self) -> bool:
+        return library_of(self.log_target).xp is np and all(rational.available(line) for line in self._lines)
+
+    def _predicted(self, durations: Sequence[float]) -> tuple[float, float]:
+        """Costs of dense factors, one per axis and duration, and of sparse products."""
+        stop = durations[-1]
+        rate, radius = (sum(getattr(line, name) for line in self._lines) for name in ("exit_rate", "radius"))
+        series = 2 * chebyshev.products(radius / 2 * stop)
         count = min(series, uniformization.products([rate * stop]))
         sparse = count * costs.CALL + costs.terms(count, len(durations)) * self.mesh.size
-        return costs.factors(self.mesh.shape, rate * stop, len(durations)) < sparse
+        if max(self.mesh.shape) > tensor.LARGEST_AXIS:
+            return math.inf, sparse
+        return costs.factors(self.mesh.shape, rate * stop, len(durations)), sparse
 
     def _tensor(self, density: Array, duration: float) -> Array:
         for axis in range(self.mesh.dimension):
@@ -182,26 +217,30 @@ class FokkerPlanck:
         """The exponential of one axis; the latest ones are kept, within a bounded number of bytes."""
         key = (duration, axis)
         if key not in self._factors:
-            self._factors[key] = tensor.exponential(*self._lines[axis], duration)
+            library, line = library_of(self.log_target), self._lines[axis]
+            if library.xp is np:
+                self._factors[key] = tensor.exponential(line.generator(), line.widths, duration)
+            else:
+                dense, widths = map(library.to_device, (line.generator().toarray(), line.widths))
+                self._factors[key] = tensor.exponential(dense, widths, duration)
             while sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES and len(self._factors) > 3:
                 self._factors.popitem(last=False)
         return self._factors[key]
 
     @cached_property
-    def _lines(self) -> list[tuple[Any, Array]]:
-        """The generator of one line along every axis (through the mode of pi), and its cell widths: sparse on the host,
-        dense on a device, where factors are then made."""
-        library, host = library_of(self.log_target), to_host(self.log_target)
+    def _lines(self) -> list[rational.Line]:
+        """The generator of one line along every axis, through the mode of pi."""
+        host = to_host(self.log_target)
         mode = np.unravel_index(int(np.argmax(host)), host.shape)
         lines = []
-        for axis in range(self.mesh.dimension):
+        for axis, widths in enumerate(self.mesh.widths):
             index = tuple(slice(None) if a == axis else int(m) for a, m in enumerate(mode))
-            line = Cartesian.graded([self.mesh.edges[axis]], self.mesh.boundary[axis])
-            matrix = generator(line, scharfetter_gummel(line, np.ascontiguousarray(host[index]))) * self.transport
-            if library.xp is np:
-                lines.append((matrix, line.widths[0]))
-            else:
-                lines.append((library.to_device(matrix.toarray()), library.to_device(line.widths[0])))
+            logs, flux = np.ascontiguousarray(host[index]), None if self.flux is None else self.flux.on(numpy_library())
+            if flux is None:
+                line = Cartesian.graded([self.mesh.edges[axis]], self.mesh.boundary[axis])
+                flux = TwoPointFlux(*scharfetter_gummel_along(line, logs, 0))
+            faces = (self.transport * flux.forward, self.transport * flux.backward)
+            lines.append(rational.Line.of(widths, logs, *faces))
         return lines
 
 

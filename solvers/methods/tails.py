@@ -27,7 +27,7 @@ _ROUND_OFF = 4e-15
 seen over 150 random problems on meshes of a few cells to a few thousand; the more cells, the smaller in each."""
 _SLACK = 1e-12
 """Round-off of log pi, up to 1e3 in size, in the maximum principle."""
-_FLOOR = 1e-3
+FLOOR = 1e-3
 """Share of its error that a cell out of reach is given at least, so that densities are positive."""
 _LARGEST = 690.0
 """Larger numbers are cut to exp(690), where nothing is certain."""
@@ -84,7 +84,7 @@ class Tails:
         ratios = xp.log(xp.maximum(flat, tiny)) - logs
         least = float(ratios.min()) if bool((flat > tiny).all()) else -math.inf
         bounds = least, float(ratios.max())
-        widest = math.sqrt(mass_of_pi) + _FLOOR * float(xp.sqrt(sizes * xp.exp(logs)).sum())
+        widest = math.sqrt(mass_of_pi) + FLOOR * float(xp.sqrt(sizes * xp.exp(logs)).sum())
         error = _ROUND_OFF * math.exp(min(norm, _LARGEST)) * widest / mass
         return cls(flat, log_target.reshape(-1), sizes, top, error, part, norm, bounds)
 
@@ -106,7 +106,7 @@ class Tails:
     def _middle(self, moved: Array, log_target: Array, sizes: Array) -> Array:
         xp = array_module(moved)
         result, error, low, high = self._ends(moved, log_target, sizes)
-        return xp.minimum(xp.maximum(result, xp.maximum(low, _FLOOR * error)), high)
+        return xp.minimum(xp.maximum(result, xp.maximum(low, FLOOR * error)), high)
 
     def _half(self, moved: Array, log_target: Array, sizes: Array, middle: Array) -> Array:
         _, _, low, high = self._ends(moved, log_target, sizes)
