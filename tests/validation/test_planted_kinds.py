@@ -171,9 +171,28 @@ PLANTS: dict[str, tuple[str, Plant, str]] = {
     "gamma: wrong scheme": ("gamma-exact", spoiled("gamma_exact"), ""),
     "ledger: broken scheme": ("energy-dissipation-balance", few(spoiled("books", 1e-4)), "balance over dissipation"),
     "invariants: broken scheme": ("invariants", few(spoiled("books", 1e-4)), "mass drift"),
+    "limits: wrong speed": (
+        "limits",
+        both(
+            replaced("limits", GROUPS={"frozen": lambda quick: module("limits_frozen").frozen_limits(quick)[:2]}),
+            replaced("limits_frozen", FlatFisherRao=lambda omega: FlatFisherRao(omega, reaction=1.01)),
+        ),
+        "L11 flat FR",
+    ),
+    "hidden link: wrong constant": (
+        "hidden-link",
+        both(
+            replaced("hidden_link", PATHS=(lambda quick: module("links_reaction").kernelized(24),)),
+            replaced("links_reaction", KernelizedFisherRao=lambda kernel: KernelizedFisherRao(kernel, reaction=0.5)),
+        ),
+        "I1: FR_k of KL",
+    ),
     "limits: wrong regularization": (
-        "limits-of-regularised-energies",
-        replaced("limits", DeRegularizedMMD=lambda kernel, pi, ridge: DeRegularizedMMD(kernel, pi, ridge + 1e-4)),
+        "limits",
+        both(
+            replaced("limits", GROUPS={}),
+            replaced("limits", DeRegularizedMMD=lambda kernel, pi, ridge: DeRegularizedMMD(kernel, pi, ridge + 1e-4)),
+        ),
         "DrMMD",
     ),
     "certificates: small bars": ("certificates", small_bars, "true error over its bar"),

@@ -7,16 +7,17 @@ from mudot.validation.cases.cross_checks import CROSS_CHECKS
 from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
 from mudot.validation.cases.experiments_rings import EXPERIMENTS_RINGS
 from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
-from mudot.validation.cases.flat import FLAT
+from mudot.validation.cases.flat import FLAT, FLAT_IDENTITIES
 from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.gamma_exact import GAMMA_EXACT
 from mudot.validation.cases.gamma_rates import GAMMA_RATES
 from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 from mudot.validation.cases.gamma_studies import GAMMA_STUDIES
 from mudot.validation.cases.gamma_transport import GAMMA_TRANSPORT
+from mudot.validation.cases.hidden_link import HIDDEN_LINK
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
-from mudot.validation.cases.kernels import KERNELS
+from mudot.validation.cases.kernels import KERNELS, MMD_AND_KL
 from mudot.validation.cases.library import LIBRARY
 from mudot.validation.cases.limits import LIMITS
 from mudot.validation.cases.network import NETWORK
@@ -44,7 +45,11 @@ GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, GAMMA_RATES, *GAMMA_EXA
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Transport, reaction and their sums", (*TRANSPORT, *STATIONARY, *REACTION, *SPLITTING, *SPECTRUM)),
     ("Kernel geometries", (*KERNELS, *KERNEL_EXACT)),
-    ("Flat and interaction-force geometries, identities and limits", (*FLAT, *IDENTITIES, *LIMITS)),
+    (
+        "The hidden link between MMD flows and relative entropies",
+        (*HIDDEN_LINK, MMD_AND_KL, *IDENTITIES, *FLAT_IDENTITIES),
+    ),
+    ("Interaction-force transport, and which geometry converges to which", (*FLAT, *LIMITS)),
     ("Evolutionary Γ-convergence", GAMMA_CASES),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES)),

@@ -25,9 +25,8 @@ from mudot.solvers.geometries import (
     Spherical,
     Wasserstein,
 )
-from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel
+from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.cases.runs import balance
-from mudot.validation.convergence import orders
 from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
@@ -109,7 +108,7 @@ def _diffusion(quick: bool) -> Outcome:
 
 
 def _interaction(quick: bool) -> Outcome:
-    """IFT of MMD^2/2 from alpha = 0 (equality) upwards; spherical and plain agree; the limits alpha, beta to 0."""
+    """IFT of MMD^2/2 from alpha = 0 (equality) upwards; spherical and plain agree."""
     mesh = Cartesian(80 if quick else 160, -2.0, 2.0)
     mu, pi = _data(mesh)
     energy, times = MaximumMeanDiscrepancy(KERNEL, pi), [0.0, 0.5, 1.0, 2.0, 3.0]
@@ -138,51 +137,13 @@ def _interaction(quick: bool) -> Outcome:
         Table("MMD²(t) exp(2 t) / MMD²(0): at most 1, equal to 1 for alpha = 0", columns, tuple(rows))
     )
     outcome.plots.append(Plot("IFT flows", "time $t$", r"$\mathrm{MMD}^2/2$", tuple(curves), False, True))
-    outcome.tables.append(_weights(mesh, energy, mu, outcome))
     return outcome
 
 
-def _weights(mesh: Cartesian, energy: MaximumMeanDiscrepancy, mu: np.ndarray, outcome: Outcome) -> Table:
-    """The distance to the flow without the part whose weight goes to zero: first order in the weight."""
-    transport, inverse = Wasserstein(), DeKernelizedFisherRao(KERNEL)
-    rows: list[tuple[str | int | float, ...]] = []
-    ladder = (1e-1, 1e-2, 1e-3)
-    for name, kept, fading in (("beta to 0", transport, inverse), ("alpha to 0", inverse, transport)):
-        limit = solve(GradientFlow(mesh, energy, kept), mu, [0.0, 1.0], rtol=1e-9).density[-1]
-        distances = [
-            norm(
-                mesh,
-                solve(GradientFlow(mesh, energy, kept + w * fading), mu, [0.0, 1.0], rtol=1e-9).density[-1] - limit,
-            )
-            for w in ladder
-        ]
-        order = -float(orders(ladder, distances)[-1])
-        outcome.checks.append(Check(f"{name}: power of the weight", order, 0.05, "within", 1.0))
-        rows.append((name, *distances, order))
-    rows.append(_regularization(outcome))
-    return Table("L1 distance to the limit at t = 1", ("limit", *(f"{w:g}" for w in ladder), "power"), tuple(rows))
-
-
-def _regularization(outcome: Outcome) -> tuple[str | int | float, ...]:
-    """epsilon to 0 in the MMD geometry of MMD^2/2: a mode with symbol k is slower by epsilon/(k + epsilon)."""
-    mesh, kernel = Cartesian(64, 0.0, 1.0, "periodic"), LaplaceKernel(0.2)
-    x = mesh.centers[0]
-    mu, pi = 1 + 0.5 * np.sin(2 * np.pi * x), 1 + 0.4 * np.cos(4 * np.pi * x)
-    energy, ladder = MaximumMeanDiscrepancy(kernel, pi), (1e-3, 1e-4, 1e-5)
-    exact = pi + math.exp(-1.0) * (mu - pi)
-    distances = []
-    for epsilon in ladder:
-        flow = GradientFlow(mesh, energy, DeKernelizedFisherRao(kernel, epsilon))
-        distances.append(norm(mesh, solve(flow, mu, [0.0, 1.0], rtol=1e-9).density[-1] - exact))
-    order = -float(orders(ladder, distances)[-1])
-    outcome.checks.append(Check("regularization to 0: power of epsilon", order, 0.05, "within", 1.0))
-    return ("epsilon to 0, by 1e-3, 1e-4, 1e-5", *distances, order)
-
-
-FLAT = (
+FLAT_IDENTITIES = (
     Case(
         "linear-relaxation",
-        "Linear relaxation has many names",
+        "I4 in one and two dimensions: linear relaxation has many names",
         "MMD flow of MMD²/2, Fisher-Rao of KL(π|μ) and flat Fisher-Rao of χ²/2 are one flow, π + exp(-t)(μ₀ - π).",
         "Gladin, Dvurechensky, Mielke and Zhu 2024, Thm 3.6; the other identities derived",
         "Gaussian kernel of bandwidth 0.6 on boxes with walls, in one and two dimensions",
@@ -190,12 +151,15 @@ FLAT = (
     ),
     Case(
         "flat-fokker-planck",
-        "Fokker-Planck is a flat flow too",
+        "I6 and I8 in one and two dimensions: Fokker-Planck is a flat flow too",
         "W of KL = flat W_π of χ²/2; flat WFR_π of χ²/2 is diffusion times relaxation.",
         "Zhu and Mielke 2024, section 4.3; identities derived",
         "the same data; two gradient structures and two code paths for one flow",
         _diffusion,
     ),
+)
+
+FLAT = (
     Case(
         "interaction-force-transport",
         "Interaction-force transport of MMD²/2",

@@ -1,4 +1,4 @@
-"""The hidden link between discrepancy flows and relative entropies: one equation, two gradient systems.
+"""Transported discrepancies and relative entropies in the plane: one equation, two gradient systems.
 
 Every row runs two code paths (or holds one against a formula made from another) and reports their distance.
 """
@@ -150,7 +150,7 @@ def _stein(
 IDENTITIES = (
     Case(
         "transport-and-relative-entropy",
-        "The hidden link, transported: MMD, KSD and LAWGD flows as flows of relative entropies",
+        "I2, I3 and I10 in one and two dimensions: MMD, KSD and LAWGD flows as flows of relative entropies",
         "W of MMD²/2 and of KSD²/2 are force-kernelized W of KL(π|μ); LAWGD loses KL at the rate χ²; Stein loses KSD².",
         "Zhu 2024, arXiv:2411.00214; Chewi et al. 2020; Zhu and Mielke 2024, Prop. 6.10; the rest derived",
         "Gaussian kernel of bandwidth 0.6 on boxes with walls; forces compared along the computed flows",
