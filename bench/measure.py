@@ -103,9 +103,11 @@ def _right_hand_side(solver: str, cells: int, seconds: float) -> dict[str, Any]:
     factor = np.exp(-((centers[:, None] - centers) ** 2) / (2 * 0.09))
     if solver == "mudot":
         from mudot.meshes import Cartesian
+        from mudot.meshes.memory import keep_freed
         from mudot.solvers.geometries import Stein
         from mudot.solvers.kernels.functions import GaussianKernel
 
+        keep_freed()  # as every run does
         mesh, geometry = Cartesian((cells, cells), (-3.0, -3.0), (3.0, 3.0)), Stein(GaussianKernel(0.3))
         _, best = timed(lambda: geometry.onsager(mesh, density).apply(field), seconds)
     elif solver == "matrix products alone":

@@ -29,6 +29,7 @@ class Run:
 
     faces:  where its faces stand in a vector of all;   shape: before, cells along the axis, after
     seam:   whether the axis is periodic;   slope: 1/h;   share: area over volume, as the sparse divergence has it
+    volume: of a face, area times distance
     """
 
     faces: slice
@@ -36,6 +37,7 @@ class Run:
     seam: bool
     slope: float
     share: float
+    volume: float
 
 
 @lru_cache(maxsize=8)
@@ -50,7 +52,7 @@ def _runs(mesh: Cartesian) -> tuple[Run, ...] | None:
             distance, area = float(faces.distance[begin]), float(faces.area[begin])
             share = 1 / distance * (area * distance) / float(mesh.volumes.flat[0])
             seam = mesh.boundary[axis] == "periodic"
-            found.append(Run(slice(begin, begin + count), shape, seam, 1 / distance, share))
+            found.append(Run(slice(begin, begin + count), shape, seam, 1 / distance, share, area * distance))
         begin += count
     return tuple(found)
 
@@ -85,6 +87,30 @@ def divergence(mesh: Cartesian, flux: Array) -> Array:
     out = np.zeros(mesh.size)
     for run in _each(mesh):
         loops.add_divergence(out, flux[run.faces], *run.shape, run.seam, run.share)
+    return out.reshape(mesh.shape)
+
+
+def momentum(mesh: Cartesian, f: Array, mobility: Array, face_volumes: Array) -> Array:
+    """Mass times slope of every face, mobility face_volumes gradient(f), shape (faces,)."""
+    loops = _loops(mesh, f, mobility)
+    if loops is None:
+        return gradient(mesh, f) * (mobility * face_volumes)
+    out = np.empty(mesh.faces.left.size)
+    for run in _each(mesh):
+        place = run.faces
+        loops.momentum(out[place], f.reshape(-1), mobility[place], *run.shape, run.seam, run.slope, run.volume)
+    return out
+
+
+def inflow(mesh: Cartesian, velocity: Array, mobility: Array, factor: float = 1.0) -> Array:
+    """-div(mobility factor velocity), of the mesh's shape, for face functions."""
+    loops = _loops(mesh, velocity, mobility)
+    if loops is None:
+        return divergence(mesh, velocity * factor * -mobility)
+    out = np.zeros(mesh.size)
+    for run in _each(mesh):
+        place = run.faces
+        loops.add_inflow(out, velocity[place], mobility[place], factor, *run.shape, run.seam, run.share)
     return out.reshape(mesh.shape)
 
 

@@ -33,6 +33,63 @@ def gradient(out: np.ndarray, f: np.ndarray, before: int, n: int, after: int, se
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
+def momentum(
+    out: np.ndarray,
+    f: np.ndarray,
+    mobility: np.ndarray,
+    before: int,
+    n: int,
+    after: int,
+    seam: bool,
+    slope: float,
+    volume: float,
+) -> None:
+    """out = gradient(f) (mobility volume) for the faces of one axis, with the bits of the single passes."""
+    faces = n if seam else n - 1
+    run = (n - 1) * after
+    for b in range(before):
+        x = f[b * n * after : (b + 1) * n * after]
+        g = out[b * faces * after : (b + 1) * faces * after]
+        m = mobility[b * faces * after : (b + 1) * faces * after]
+        for k in range(run):
+            g[k] = (slope * x[k + after] - slope * x[k]) * (m[k] * volume)
+        if seam:
+            for k in range(after):
+                g[run + k] = (slope * x[k] - slope * x[run + k]) * (m[run + k] * volume)
+
+
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
+def add_inflow(
+    out: np.ndarray,
+    velocity: np.ndarray,
+    mobility: np.ndarray,
+    factor: float,
+    before: int,
+    n: int,
+    after: int,
+    seam: bool,
+    share: float,
+) -> None:
+    """out -= div(mobility factor velocity) for the faces of one axis, with the bits of the single passes."""
+    faces = n if seam else n - 1
+    run = (n - 1) * after
+    for b in range(before):
+        o = out[b * n * after : (b + 1) * n * after]
+        v = velocity[b * faces * after : (b + 1) * faces * after]
+        m = mobility[b * faces * after : (b + 1) * faces * after]
+        for k in range(after):
+            o[k] += share * (v[k] * factor * -m[k])
+            if seam:
+                o[k] -= share * (v[run + k] * factor * -m[run + k])
+        for k in range(after, run):
+            o[k] = (o[k] - share * (v[k - after] * factor * -m[k - after])) + share * (v[k] * factor * -m[k])
+        for k in range(run, run + after):
+            o[k] -= share * (v[k - after] * factor * -m[k - after])
+            if seam:
+                o[k] += share * (v[k] * factor * -m[k])
+
+
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
 def add_divergence(
     out: np.ndarray, flux: np.ndarray, before: int, n: int, after: int, seam: bool, share: float
 ) -> None:

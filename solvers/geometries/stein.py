@@ -26,7 +26,7 @@ from mudot.solvers.kernels.solves import DEFECT, ridge
 from mudot.solvers.kernels.warm import RidgeMemory
 from mudot.solvers.mobilities import Bounded, Mobility
 from mudot.solvers.operators import stencil_of
-from mudot.solvers.structured import bounded_mobility, divergence, gradient
+from mudot.solvers.structured import bounded_mobility, gradient, inflow, momentum
 
 
 @dataclass(frozen=True)
@@ -137,21 +137,20 @@ class SmoothedTransport:
 
     def velocity(self, xi: Array) -> Array:
         """v on faces, shape (faces,); the flow of an energy moves its mass with -v."""
-        slope = gradient(self.mesh, xi)
-        if self.ridge is None:
-            slope *= self._masses
-            smooth = self.operator.face_gram(slope)
-            smooth *= self.transport
-            return smooth
-        if self.memory is None:
-            return self.transport * ridge(self.operator, self._masses, slope, self.ridge, on="faces").f
-        return self.transport * self.memory.solve(self.operator, self._masses, slope, self.ridge, on="faces").f
+        return self.transport * self._smooth(xi)
 
     def apply(self, xi: Array) -> Array:
         """-div(m v)."""
-        flux = self.velocity(xi)
-        flux *= -self.mobility
-        return divergence(self.mesh, flux)
+        return inflow(self.mesh, self._smooth(xi), self.mobility, self.transport)
+
+    def _smooth(self, xi: Array) -> Array:
+        """S grad xi."""
+        if self.ridge is None:
+            return self.operator.face_gram(momentum(self.mesh, xi, self.mobility, self.operator.face_volumes))
+        slope = gradient(self.mesh, xi)
+        if self.memory is None:
+            return ridge(self.operator, self._masses, slope, self.ridge, on="faces").f
+        return self.memory.solve(self.operator, self._masses, slope, self.ridge, on="faces").f
 
     def dual(self, xi: Array) -> tuple[float, ...]:
         """1/2 <grad xi, v>_mu on faces."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry
+from mudot.solvers.geometries.dress import with_memory
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.dormand_prince import ERROR, STAGES, after_rejection, after_success, combined
 from mudot.solvers.methods.filling import filled
@@ -50,8 +51,9 @@ class ConservativeRungeKutta:
         return steepest_descent(self.mesh, self.energy, self.geometry, density)
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """One after the other."""
-        return by_steps(self, density, durations, step, rtol)
+        """One after the other. Ridge solves remember those before: from one storable state to the next, so that a run
+        that is resumed has the same bits."""
+        return by_steps(replace(self, geometry=with_memory(self.geometry)), density, durations, step, rtol)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass

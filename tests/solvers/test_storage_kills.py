@@ -68,9 +68,19 @@ BIG_TIMES = list(np.linspace(0, 1, 21))
 
 
 def run_or_resume(path: Path) -> None:
-    """A whole run, in the process that is to be killed."""
+    """A whole run, or the rest of one."""
     trajectory, restart = FileTrajectory.resume(path, PROBLEM, 0) if path.exists() else (create_big(path), None)
     complete(trajectory, BIG, restart, BIG_TIMES)
+
+
+def run_by_permission(path: Path, allowed: Any, begun: Any) -> None:
+    """The same in the process that is to be killed: it asks before every write, and says when it begins one."""
+    trajectory, restart = FileTrajectory.resume(path, PROBLEM, 0) if path.exists() else (create_big(path), None)
+    for frame, final in march(BIG, BIG_TIMES, restart):
+        allowed.acquire()
+        begun.release()
+        trajectory.append(frame) if final else trajectory.checkpoint(lambda state=frame: state)
+    trajectory.finish("complete")
 
 
 def create_big(path: Path) -> FileTrajectory:
@@ -78,16 +88,26 @@ def create_big(path: Path) -> FileTrajectory:
 
 
 def kill_at_random(folder: Path, kills: int) -> None:
-    """Kill runs over and over; whatever is left must be whole, lose nothing, and go on to the same bytes."""
+    """Kill runs over and over; whatever is left must be whole, lose nothing, and go on to the same bytes.
+
+    A run may begin so many writes, and is killed at a random moment after it has begun the last but one: where kills
+    strike does not depend on how busy the machine is.
+    """
     begin = time.perf_counter()
     run_or_resume(folder / "whole.h5")
-    duration, whole = time.perf_counter() - begin, contents(folder / "whole.h5")
+    writes = 2 * len(BIG_TIMES) - 1
+    pause, whole = (time.perf_counter() - begin) / writes, contents(folder / "whole.h5")
     path, luck, fork = folder / "killed.h5", random.Random(kills), multiprocessing.get_context("fork")
     partial, held = 0, 0
     for _ in range(kills):
-        child = fork.Process(target=run_or_resume, args=(path,))
+        count = luck.randrange(12)
+        allowed, begun = fork.Semaphore(count + 1), fork.Semaphore(0)
+        child = fork.Process(target=run_by_permission, args=(path, allowed, begun))
         child.start()
-        child.join(luck.uniform(0, 0.6 * duration))
+        for _ in range(count):
+            while not begun.acquire(timeout=0.1) and child.is_alive():
+                pass
+        child.join(luck.uniform(0, 2 * pause))
         child.kill()
         child.join()
         if not path.exists():
@@ -100,7 +120,7 @@ def kill_at_random(folder: Path, kills: int) -> None:
             assert contents(path) == whole
             path.unlink()
             held = 0
-    assert partial >= kills // 5  # the kills struck runs under way
+    assert partial >= kills // 2  # the kills struck runs under way
     if path.exists():
         run_or_resume(path)
         assert contents(path) == whole

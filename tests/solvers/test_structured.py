@@ -41,6 +41,19 @@ def test_gradient_and_divergence_have_the_bits_of_the_sparse_products(name: str)
         assert np.array_equal(structured.divergence(mesh, flux), operators.divergence(mesh, flux))
 
 
+@pytest.mark.parametrize("name", MESHES)
+def test_fused_passes_have_the_bits_of_single_ones(name: str) -> None:
+    mesh, rng = MESHES[name], np.random.default_rng(4)
+    faces = mesh.faces
+    volumes = faces.area * faces.distance
+    for factor in (1.0, 0.7):
+        f, (mobility, velocity) = rng.normal(size=mesh.shape), rng.random((2, faces.left.size))
+        expected = operators.gradient(mesh, f) * (mobility * volumes)
+        assert np.array_equal(structured.momentum(mesh, f, mobility, volumes), expected)
+        flux = velocity * factor * -mobility
+        assert np.array_equal(structured.inflow(mesh, velocity, mobility, factor), operators.divergence(mesh, flux))
+
+
 @pytest.mark.parametrize("spread", [1e-9, 0.1, 1.0, 10.0, 150.0])
 @pytest.mark.parametrize("name", MESHES)
 def test_bounded_means_agree_to_round_off(name: str, spread: float) -> None:
