@@ -27,6 +27,7 @@ from mudot.solvers.geometries import (
     SymmetrizedRegressionFisherRao,
     SymmetrizedRegressionWasserstein,
     Wasserstein,
+    kernel_sobolev_fisher,
 )
 from mudot.solvers.ingredients import Ingredients
 from mudot.solvers.schema import POSITIVE, DensityTable, Positive, Table
@@ -248,6 +249,19 @@ class FlatBothTable(Flat, Transport, Reaction):
         return self.kept(FlatWasserstein(omega, self.transport) + FlatFisherRao(omega, self.reaction))
 
 
+class KernelSobolevFisherTable(Flat, Regularized):
+    """name = "kernel-sobolev-fisher"."""
+
+    works_on_faces = True
+    weight: Positive = Field(1.0, description=POSITIVE)
+    spherical: bool = Field(False, description=_TRUTH)
+
+    def build(self, given: Ingredients) -> Geometry:
+        """Flat Wasserstein plus flat Fisher-Rao plus twice the weight times MMD."""
+        plain = kernel_sobolev_fisher(given.kernel, self.omega(given), self.weight, self.regularization)
+        return Spherical(plain) if self.spherical else plain
+
+
 class LocalRegressionFisherRaoTable(Reaction):
     """name = "local-regression-fisher-rao"."""
 
@@ -290,6 +304,7 @@ GEOMETRIES: dict[str, type[GeometryTable]] = {
     "flat-fisher-rao": FlatFisherRaoTable,
     "flat-wasserstein": FlatWassersteinTable,
     "flat-wasserstein-fisher-rao": FlatBothTable,
+    "kernel-sobolev-fisher": KernelSobolevFisherTable,
     "interaction-force-transport": InteractionForceTable,
     "local-regression-fisher-rao": LocalRegressionFisherRaoTable,
     "local-regression-wasserstein": LocalRegressionWassersteinTable,

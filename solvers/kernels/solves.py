@@ -20,6 +20,7 @@ from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.kernels.markov import MarkovInverse
 from mudot.solvers.kernels.nystrom import Nystrom, nystrom
 from mudot.solvers.kernels.operators import KernelOperator, Place
+from mudot.solvers.kernels.spectral import product_inverse
 from mudot.solvers.linear import LinearSolution
 
 DEFECT = 1e-10
@@ -149,7 +150,8 @@ def inverse(
 
     Direct on fully periodic uniform meshes (FFT), for polynomial kernels (features) and for the Laplace kernel in one
     dimension (tridiagonal); there epsilon may be 0 where K is well-conditioned. Else by conjugate gradients in the
-    symmetric form, from `guess`, a similar solution; the preconditioner is that of masses equal to the weights. With
+    symmetric form, from `guess`, a similar solution, or from what the eigenvectors of a product kernel give, which
+    leaves them nothing to do but for a tiny epsilon; the preconditioner is that of masses equal to the weights. With
     epsilon = 0 they converge for f in the range of K, and to what is then determined: <f, K^-1 f>. Raises MudotError
     for a singular K + epsilon and kernels that are not positive; NotConverged where iterations fail.
 
@@ -170,7 +172,8 @@ def inverse(
         scale = float((weights * f * f).sum())
         return LinearSolution(direct, (float((weights * rest * rest).sum()) / scale) ** 0.5 if scale else 0.0, 0)
     root = array_module(f).sqrt(weights)
-    start = None if guess is None else root * guess
+    near = product_inverse(operator, f, epsilon, on) if guess is None else guess
+    start = None if near is None else root * near
     found = shifted_gradients(
         lambda y: root * operator.gram_on(on, root * y), epsilon, root * f, start, tolerance, preconditioner
     )

@@ -1,5 +1,5 @@
-"""Bases in which a kernel's operator on cells is diagonal, and the Laplacian nearly so: for inverses, and for
-preconditioners of sums of both.
+"""Bases in which a kernel's operator is diagonal, and the Laplacian nearly so: for inverses, and for preconditioners of
+sums of both.
 
     waves     real Fourier transform: translation invariant kernels on uniform meshes without walls
     products  eigenvectors of one small symmetric matrix per axis: separable kernels on any mesh (a Kronecker product)
@@ -12,24 +12,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from typing import cast
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.kernels.axes import AxisProducts, along
-from mudot.solvers.kernels.operators import KernelOperator
+from mudot.solvers.kernels.operators import KernelOperator, Place
+from mudot.solvers.kernels.points import face_blocks
 
 LARGEST_PRODUCT = 512
 """Cells of an axis up to which its matrix is diagonalised; the FFT is faster from there on."""
+_MARGIN = 1e-10
+"""Smallest share of the largest eigenvalue for which K + epsilon is divided by: round-off is larger by its inverse."""
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
     """An orthonormal basis B of functions times sqrt(volume), with K = vol^-1/2 B diag(kernel) B^T vol^1/2.
 
-    kernel, laplacian: eigenvalues of K and (the diagonal of) -div grad, in the order of the basis
-    root:    square roots of the volumes, shape `mesh.shape`
+    kernel, laplacian: eigenvalues of K and (the diagonal of) -div grad, in the order of the basis; no latter on faces
+    root:    square roots of the volumes, of the shape of the grid
     vectors: one orthogonal matrix per axis, or None for waves
     """
 
@@ -38,28 +42,77 @@ class Basis:
     root: Array
     vectors: tuple[Array, ...] | None
 
-    def multiplied(self, symbol: Array, y: Array) -> Array:
-        """B diag(symbol) B^T y, of the mesh's shape: symmetric."""
-        if self.vectors is None:
-            fft = library_of(y).fft
-            return fft.irfftn(symbol * fft.rfftn(y), s=y.shape)
-        for axis, matrix in enumerate(self.vectors):
+    def into(self, y: Array) -> Array:
+        """The coordinates in which `diagonal` acts: B^T y, of the grid's shape; for waves y itself, whose transform
+        comes and goes within `diagonal`."""
+        for axis, matrix in enumerate(self.vectors or ()):
             y = along(matrix.T, y, axis)
-        y = symbol * y
-        for axis, matrix in enumerate(self.vectors):
-            y = along(matrix, y, axis)
         return y
+
+    def out_of(self, coordinates: Array) -> Array:
+        """The inverse of `into`, which is its transpose."""
+        for axis, matrix in enumerate(self.vectors or ()):
+            coordinates = along(matrix, coordinates, axis)
+        return coordinates
+
+    def diagonal(self, symbol: Array, coordinates: Array) -> Array:
+        """diag(symbol) in those coordinates."""
+        if self.vectors is not None:
+            return symbol * coordinates
+        fft = library_of(coordinates).fft
+        return fft.irfftn(symbol * fft.rfftn(coordinates), s=coordinates.shape)
+
+    def multiplied(self, symbol: Array, y: Array) -> Array:
+        """B diag(symbol) B^T y, of the grid's shape: symmetric."""
+        return self.out_of(self.diagonal(symbol, self.into(y)))
 
 
 @lru_cache(maxsize=4)
 def basis_of(operator: KernelOperator) -> Basis | None:
     """The basis of an operator, or None where there is none. `operator_on` gives one operator per kernel and mesh."""
     mesh, library = operator.mesh, operator.library
-    if isinstance(operator.cells, AxisProducts) and max(mesh.shape) <= LARGEST_PRODUCT:
-        return _products(operator.cells, mesh, library)
+    matrices = _matrices(operator)
+    if matrices is not None:
+        laplacians = [_second_differences(mesh, axis) for axis in range(mesh.dimension)]
+        return _products(list(zip(matrices, mesh.widths, strict=True)), library, laplacians)
     if mesh.uniform and set(mesh.boundary) == {"periodic"} and operator.kernel.translation_invariant:
         return _waves(operator)
     return None
+
+
+@lru_cache(maxsize=4)
+def face_bases(operator: KernelOperator) -> tuple[Basis, ...]:
+    """The same for the faces of each orientation, without a Laplacian; empty where the kernel is no product."""
+    if _matrices(operator) is None:
+        return ()
+    mesh, bases = operator.mesh, []
+    for orientation, gram in enumerate(operator.faces):
+        widths = [_face_widths(mesh, axis) if axis == orientation else w for axis, w in enumerate(mesh.widths)]
+        matrices = cast(AxisProducts, gram).matrices
+        bases.append(_products(list(zip(matrices, widths, strict=True)), operator.library, None))
+    return tuple(bases)
+
+
+def product_inverse(operator: KernelOperator, f: Array, epsilon: float, on: Place) -> Array | None:
+    """(K + epsilon)^-1 f of a product kernel by its eigenvectors, exact but for the round-off that the smallest
+    eigenvalue makes larger; None for other kernels, and where K + epsilon is singular to round-off."""
+    if _matrices(operator) is None:
+        return None
+    if on == "cells":
+        basis = basis_of(operator)
+        assert basis is not None
+        return _divided(basis, f, epsilon) if invertible(basis, epsilon, _MARGIN) else None
+    solved = []
+    for basis, block in zip(face_bases(operator), face_blocks(operator.mesh), strict=True):
+        if block.stop > block.start:
+            if not invertible(basis, epsilon, _MARGIN):
+                return None
+            solved.append(_divided(basis, f[block].reshape(basis.root.shape), epsilon).reshape(-1))
+    return array_module(f).concatenate(solved) if solved else f
+
+
+def _divided(basis: Basis, f: Array, epsilon: float) -> Array:
+    return basis.multiplied(1 / (basis.kernel + epsilon), basis.root * f) / basis.root
 
 
 def invertible(basis: Basis, epsilon: float, margin: float) -> bool:
@@ -67,23 +120,40 @@ def invertible(basis: Basis, epsilon: float, margin: float) -> bool:
     return float(basis.kernel.min()) + epsilon > margin * (float(basis.kernel.max()) + epsilon)
 
 
-def _products(cells: AxisProducts, mesh: Cartesian, library: ArrayLibrary) -> Basis:
-    values, vectors, slopes = [], [], []
-    for axis, matrix in enumerate(cells.matrices):
-        root = np.sqrt(mesh.widths[axis])
+def _matrices(operator: KernelOperator) -> tuple[Array, ...] | None:
+    """One per axis, of a product kernel on axes that are not too long."""
+    short = max(operator.mesh.shape) <= LARGEST_PRODUCT
+    return operator.cells.matrices if isinstance(operator.cells, AxisProducts) and short else None
+
+
+def _face_widths(mesh: Cartesian, axis: int) -> np.ndarray:
+    """The distances of neighbouring centres, the seam of a periodic axis last."""
+    widths = mesh.widths[axis]
+    inside = (widths[1:] + widths[:-1]) / 2
+    seam = mesh.boundary[axis] == "periodic" and widths.size > 1
+    return np.append(inside, (widths[-1] + widths[0]) / 2) if seam else inside
+
+
+def _products(
+    axes: list[tuple[Array, np.ndarray]], library: ArrayLibrary, laplacians: list[np.ndarray] | None
+) -> Basis:
+    """From one symmetric matrix and the widths per axis."""
+    values, vectors, slopes, roots = [], [], [], []
+    for axis, (matrix, widths) in enumerate(axes):
+        root = np.sqrt(widths)
         host = root[:, None] * library.to_host(matrix) * root[None]
         spectrum, basis = np.linalg.eigh((host + host.T) / 2)
         values.append(np.maximum(spectrum, 0.0))
         vectors.append(library.to_device(np.ascontiguousarray(basis)))
-        slopes.append(np.einsum("ij,ij->j", basis, _second_differences(mesh, axis) @ basis))
-    send = library.to_device
-    kernel, laplacian = reduce(np.multiply, np.ix_(*values)), reduce(np.add, np.ix_(*slopes))
-    return Basis(
-        send(np.ascontiguousarray(kernel)),
-        send(np.ascontiguousarray(laplacian)),
-        send(np.sqrt(mesh.volumes)),
-        tuple(vectors),
-    )
+        roots.append(root)
+        if laplacians is not None:
+            slopes.append(np.einsum("ij,ij->j", basis, laplacians[axis] @ basis))
+
+    def on_grid(lines: list[np.ndarray], join: np.ufunc) -> Array:
+        return library.to_device(np.ascontiguousarray(reduce(join, np.ix_(*lines))))
+
+    laplacian: Array = on_grid(slopes, np.add) if slopes else None
+    return Basis(on_grid(values, np.multiply), laplacian, on_grid(roots, np.multiply), tuple(vectors))
 
 
 def _second_differences(mesh: Cartesian, axis: int) -> np.ndarray:

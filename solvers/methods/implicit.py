@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -24,9 +24,10 @@ from mudot.solvers.geometries.dekernelized import InverseOnsager
 from mudot.solvers.geometries.spherical import SphericalOnsager
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.linear import NotConverged, conjugate_gradients
+from mudot.solvers.methods.dormand_prince import combined
 from mudot.solvers.methods.filling import filled
 from mudot.solvers.methods.newton_stages import by_basis, by_diffusion
-from mudot.solvers.methods.protocol import Advance, by_steps
+from mudot.solvers.methods.protocol import Advance, by_interpolation
 from mudot.solvers.methods.semidiscrete import steepest_descent
 
 DIAGONAL = 1 / 4
@@ -40,6 +41,8 @@ STAGES = (
 """Coefficients left of the diagonal; the last row, with the diagonal, is also the quadrature."""
 ERROR = (-3 / 16, -27 / 32, 25 / 32, 0.0, 1 / 4)
 """The quadrature minus the embedded one of order 3."""
+MIDDLE = (121 / 144, -43 / 96, 3125 / 864, -85 / 24, 7 / 216)
+"""The quadrature up to the middle of the step, of order 3 (Hairer and Wanner 1996, eq. IV.6.17)."""
 
 _ORDER = 4
 _ROUND_OFF = 1e-14
@@ -51,9 +54,39 @@ _ENOUGH, _ALIKE = 1e-13, 1e-6
 _SHARE, _NOISE = 1e-5, 1e-9
 """Instead of the first, this share of rtol will do: the next step would be shorter by more than that. Steps below the
 second that no longer shrink are round-off, which the inverse of a smooth kernel makes larger."""
+_STEEPEST = 3.0
+"""Slopes up to this multiple of the mean one make a monotone cubic (Fritsch and Carlson 1980)."""
 _LAYER = 1e-2
 """Starts that do not fit the flow have a layer in which every step, however short, errs by what it moves: there the
 error is relative to this share of the mass."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of length `length` from `density` to `new`, with the rates mu' at both ends (the first one is None where
+    nothing is interpolated); `ratio` is its error over the tolerance, `suggestion` the length to try next."""
+
+    density: Array
+    new: Array
+    first: Array | None
+    last: Array
+    length: float
+    ratio: float = math.inf
+    suggestion: float = 0.0
+
+    def within(self, share: float) -> Array:
+        """The density at a share of the step: log mu by the cubic with its values and rates at both ends, whose error
+        is of the order of the one that controls the step. Rates that a step leaves behind, as in layers, are cut: the
+        cubic then stays near its ends."""
+        xp, rest = array_module(self.density), 1 - share
+        moved = xp.log(self.new) - xp.log(self.density)
+        bound = _STEEPEST * xp.abs(moved) + 1
+
+        def slope(rate: Array, density: Array) -> Array:
+            return xp.clip(self.length * rate, -bound * density, bound * density) / density
+
+        first, last = slope(self.first, self.density), slope(self.last, self.new)
+        return self.density * xp.exp(share**2 * (3 - 2 * share) * moved + share * rest * (rest * first - share * last))
 
 
 class StageSolver(Protocol):
@@ -153,49 +186,67 @@ class DiagonallyImplicit:
         return steepest_descent(self.mesh, self.energy, self.geometry, density)
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
-        """One after the other."""
-        return by_steps(self, density, durations, step, rtol)
+        """Steps end at the last duration only; densities on the way are interpolated to the order of the error."""
+        density = filled(self.mesh, density)
+        mass, first = integrate(self.mesh, density), self.rate(density)
+        for moved in by_interpolation(self._steps(density, first, durations[-1], step, rtol), durations):
+            yield Advance(self._scaled(moved.density, mass), moved.step)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
-        """Steps until the duration is over; the error of each, in L1 over the mass, stays below rtol times the mass
-        moved (or a hundredth). Raises NotConverged where steps become too short to go on."""
-        density, mass = filled(self.mesh, density), integrate(self.mesh, density)
+        """Steps until the duration is over."""
+        density = filled(self.mesh, density)
+        mass = integrate(self.mesh, density)
+        moved = next(by_interpolation(self._steps(density, None, duration, step, rtol), [duration]))
+        return Advance(self._scaled(moved.density, mass), moved.step)
+
+    def _scaled(self, density: Array, mass: float) -> Array:
+        """The mass put back to the last digit where the geometry keeps it."""
+        return density * (mass / integrate(self.mesh, density)) if self.geometry.conserves_mass else density
+
+    def _steps(self, density: Array, first: Array | None, duration: float, step: float, rtol: float) -> Iterator[Step]:
+        """The error of each step, in L1 over the mass, stays below rtol times the mass moved (or a hundredth). Raises
+        NotConverged where steps become too short to go on."""
         left = duration
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
-            result = self._step(density, tau, rtol)
-            if result is None or result[1] > 1:
+            done = self._step(density, first, tau, rtol)
+            if done is None or done.ratio > 1:
                 if tau <= _SHORTEST * duration:
                     raise NotConverged(
                         f"implicit steps of {tau:.1e} still fail: the density all but vanishes somewhere; "
                         "start nearer to the target, raise rtol, or raise the regularization"
                     )
-                step = tau * (0.25 if result is None else max(0.2, 0.8 * result[1] ** (-1 / _ORDER)))
+                step = tau * (0.25 if done is None else max(0.2, 0.8 * done.ratio ** (-1 / _ORDER)))
                 continue
-            density, ratio = result
+            density, first = done.new, done.last
             left = left - tau if tau < left else 0.0
-            grown = tau * min(3.0, max(0.3, 0.8 * ratio ** (-1 / _ORDER)))
+            grown = tau * min(3.0, max(0.3, 0.8 * done.ratio ** (-1 / _ORDER)))
             step = max(step, grown) if grown >= tau else grown
-        if self.geometry.conserves_mass:
-            density = density * (mass / integrate(self.mesh, density))
-        return Advance(density, step)
+            yield replace(done, suggestion=step)
 
-    def _step(self, density: Array, tau: float, rtol: float) -> tuple[Array, float] | None:
-        """New density and error over tolerance; None where Newton's method does not converge."""
+    def _step(self, density: Array, first: Array | None, tau: float, rtol: float) -> Step | None:
+        """One step, with what is known of the rate at its start; None where Newton's method does not
+        converge."""
         xp, factor = array_module(density), DIAGONAL * tau
         rates: list[Array] = []
         new = density
         for row in STAGES:
-            right = density + tau * sum((w * k for w, k in zip(row, rates, strict=True)), 0 * density)
+            right = density + tau * combined(row, rates) if row else density
             found = self._stage(new, right, factor, max(_ENOUGH, _SHARE * rtol))
             if found is None:
                 return None
             new = found
             rates.append((new - right) / factor)
         mass = integrate(self.mesh, density)
-        error = tau * integrate(self.mesh, xp.abs(sum(w * k for w, k in zip(ERROR, rates, strict=True)))) / mass
+        error = tau * integrate(self.mesh, xp.abs(combined(ERROR, rates))) / mass
         change = integrate(self.mesh, xp.abs(new - density)) / mass
-        return new, max(error / (rtol * min(1.0, change + _LAYER) + _ROUND_OFF), 1e-10)
+        done = Step(density, new, first, rates[-1], tau)
+        if first is not None:
+            # The interpolant may err no more than the step does.
+            middle = density + tau * combined(MIDDLE, rates)
+            error = max(error, integrate(self.mesh, xp.abs(done.within(0.5) - middle)) / mass)
+        ratio = max(error / (rtol * min(1.0, change + _LAYER) + _ROUND_OFF), 1e-10)
+        return replace(done, ratio=ratio)
 
     def _stage(self, guess: Array, right: Array, factor: float, enough: float) -> Array | None:
         """b > 0 with b - r + c K xi(b) = 0, from a guess, to `enough` of the mass or to what round-off leaves."""

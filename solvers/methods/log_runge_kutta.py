@@ -26,7 +26,7 @@ from mudot.solvers.methods.dormand_prince import (
     combined,
     interpolation,
 )
-from mudot.solvers.methods.protocol import Advance
+from mudot.solvers.methods.protocol import Advance, by_interpolation
 
 _SHARE = 0.1
 _ROUND_OFF = 1e-14
@@ -76,14 +76,9 @@ class LogRungeKutta:
 
     def trace(self, density: Array, durations: Sequence[float], step: float, rtol: float) -> Iterator[Advance]:
         """Steps end at the last duration only; densities on the way are interpolated to the order of the error."""
-        mass, now, waiting = integrate(self.mesh, density), 0.0, list(durations)
-        for done in self._steps(density, durations[-1], step, rtol):
-            while len(waiting) > 1 and waiting[0] < now + done.length:
-                inside = done.within((waiting.pop(0) - now) / done.length)
-                yield Advance(self._scaled(inside, mass), done.suggestion)
-            now, last = now + done.length, done
-        for _ in waiting:
-            yield Advance(self._scaled(last.new, mass), last.suggestion)
+        mass = integrate(self.mesh, density)
+        for moved in by_interpolation(self._steps(density, durations[-1], step, rtol), durations):
+            yield Advance(self._scaled(moved.density, mass), moved.step)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over."""

@@ -9,8 +9,8 @@ each step one linear solve for the change v of the force, dlog b = v/p with p = 
 F is the part of K that does not look at the density, A the Fokker-Planck generator: for an energy int phi(s) dpi the
 Wasserstein part is -alpha A (pi g(s)) with g' = s phi'', and that is its derivative. Without A the operator is
 symmetric and conjugate gradients do; with it, stabilised biconjugate ones. The preconditioner is the same operator with
-constants in place of weights, in the basis of the kernel: iterations depend on how much the density varies, not on the
-mesh.
+constants in place of weights, diagonal in the basis of the kernel, in which the iterations live: how many there are
+depends on how much the density varies, not on the mesh.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mudot.solvers.energies import Pointwise
 from mudot.solvers.fluxes import generator, scharfetter_gummel
 from mudot.solvers.geometries import (
     DeKernelizedFisherRao,
+    DeStein,
     FisherRao,
     FlatFisherRao,
     FlatWasserstein,
@@ -38,6 +39,7 @@ from mudot.solvers.geometries import (
 )
 from mudot.solvers.geometries.terms import terms
 from mudot.solvers.kernels.cached import operator_on
+from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.kernels.spectral import Basis, basis_of, invertible
 from mudot.solvers.linear import stabilised_biconjugate_gradients
@@ -56,28 +58,40 @@ _BEYOND, _HALVINGS = 0.3, 30
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """A geometry taken apart: weights, references and the kernel of its inverse."""
+    """A geometry taken apart: weights, references and the parts with the inverse of a kernel."""
 
     transport: float
     flat_transport: tuple[FlatWasserstein, ...]
     flat_reaction: tuple[FlatFisherRao, ...]
     inverse: DeKernelizedFisherRao | None
+    inverse_transport: DeStein | None
     spherical: bool
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """Of the inverses, None without any."""
+        if self.inverse is not None:
+            return self.inverse.kernel
+        return None if self.inverse_transport is None else self.inverse_transport.kernel
 
 
 def taken_apart(geometry: Geometry) -> Parts | None:
     """The parts, or None where there are others, or several kernels."""
     parts = terms(geometry)
     found = [part.geometry for part in parts]
-    known = (Wasserstein, FlatWasserstein, FlatFisherRao, DeKernelizedFisherRao)
+    known = (Wasserstein, FlatWasserstein, FlatFisherRao, DeKernelizedFisherRao, DeStein)
     inverse = [g for g in found if isinstance(g, DeKernelizedFisherRao)]
-    if len(inverse) > 1 or not all(isinstance(g, known) for g in found):
+    moving = [g for g in found if isinstance(g, DeStein)]
+    if len(inverse) > 1 or len(moving) > 1 or not all(isinstance(g, known) for g in found):
+        return None
+    if len({g.kernel for g in inverse} | {g.kernel for g in moving}) > 1:
         return None
     return Parts(
         sum(g.transport for g in found if isinstance(g, Wasserstein)),
         tuple(g for g in found if isinstance(g, FlatWasserstein)),
         tuple(g for g in found if isinstance(g, FlatFisherRao)),
         inverse[0] if inverse else None,
+        moving[0] if moving else None,
         any(part.spherical for part in parts),
     )
 
@@ -94,7 +108,7 @@ class ByBasis:
 
     def change(self, density: Array, right: Array, factor: float) -> Array:
         """The Newton step of log b at b = `density`; right: r, factor: c. Raises NotConverged."""
-        mesh, root = self.mesh, self.basis.root
+        mesh, basis, root = self.mesh, self.basis, self.basis.root
         share = self.energy.logarithmic_curvature(mesh, density)
         rest = self._residual(density, right, factor)
         weight = density / share
@@ -102,9 +116,9 @@ class ByBasis:
             weight = weight + factor * flat.reaction * flat.reference
         symbol = factor * self._inverse
 
-        def apply(y: Array) -> Array:
-            image = weight * y + self.basis.multiplied(symbol, y)
-            v = y / root
+        def apply(coordinates: Array) -> Array:
+            y = basis.out_of(coordinates)
+            image, v = weight * y, y / root
             for flat in self.flat:
                 image = image + factor * root * flat.apply(v)
             if self.parts.spherical:
@@ -112,19 +126,25 @@ class ByBasis:
             if self.generator is not None:
                 moved = (self.generator @ (density * v).reshape(-1)).reshape(mesh.shape)
                 image = image - (factor * self.parts.transport) * root * moved
-            return image
+            return basis.into(image) + basis.diagonal(symbol, coordinates)
 
         smooth = self.parts.transport * float(density.mean())
         smooth += sum(flat.transport * float(flat.reference.mean()) for flat in self.parts.flat_transport)
-        inverse = 1 / (float(weight.mean()) + symbol + factor * smooth * self.basis.laplacian)
+        stiff = smooth * basis.laplacian
+        part = self.parts.inverse_transport
+        if part is not None:
+            stiff = stiff + part.transport * basis.laplacian / (basis.kernel + part.regularization)
+        inverse = 1 / (float(weight.mean()) + symbol + factor * stiff)
 
-        def precondition(y: Array) -> Array:
-            return self.basis.multiplied(inverse, y)
+        def precondition(coordinates: Array) -> Array:
+            return basis.diagonal(inverse, coordinates)
 
+        wanted = basis.into(-root * rest)
         if self.generator is None:
-            y = shifted_gradients(apply, 0.0, -root * rest, None, _FORCING, precondition).solution
+            solved = shifted_gradients(apply, 0.0, wanted, None, _FORCING, precondition)
         else:
-            y = stabilised_biconjugate_gradients(apply, precondition, -root * rest, _FORCING).solution
+            solved = stabilised_biconjugate_gradients(apply, precondition, wanted, _FORCING)
+        y = basis.out_of(solved.solution)
         v = y / root
         return self._shortened(density, right, factor, v, v / share, rest)
 
@@ -154,9 +174,10 @@ class ByBasis:
 
     @cached_property
     def _inverse(self) -> Array:
-        """beta/(K + epsilon) in the basis."""
+        """beta/(K + epsilon) in the basis, of the MMD part."""
         part = self.parts.inverse
-        assert part is not None
+        if part is None:
+            return 0 * self.basis.kernel
         return part.reaction / (self.basis.kernel + part.regularization)
 
     @cached_property
@@ -173,8 +194,10 @@ class ByBasis:
 
     @cached_property
     def flat(self) -> tuple[Any, ...]:
-        """The operators of flat transport."""
-        return tuple(part.onsager(self.mesh, part.reference) for part in self.parts.flat_transport)
+        """The operators of flat transport and of de-Stein."""
+        moving, any_density = self.parts.inverse_transport, self.energy.target  # type: ignore[attr-defined]
+        flat = tuple(part.onsager(self.mesh, part.reference) for part in self.parts.flat_transport)
+        return flat if moving is None else (*flat, moving.onsager(self.mesh, any_density))
 
     @cached_property
     def generator(self) -> Any:
@@ -245,11 +268,12 @@ def by_diffusion(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByDi
 def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis | None:
     """The stage solver for a geometry that is diagonal in a basis but for weights, else None."""
     parts = taken_apart(geometry)
-    if parts is None or parts.inverse is None:
+    if parts is None or parts.kernel is None:
         return None
-    basis = basis_of(operator_on(parts.inverse.kernel, mesh, library_of(energy.target)))  # type: ignore[attr-defined]
+    basis = basis_of(operator_on(parts.kernel, mesh, library_of(energy.target)))  # type: ignore[attr-defined]
     if basis is None:
         return None
-    if not invertible(basis, parts.inverse.regularization, _MARGIN):
+    inverses = [part for part in (parts.inverse, parts.inverse_transport) if part is not None]
+    if not all(invertible(basis, part.regularization, _MARGIN) for part in inverses):
         return None
     return ByBasis(mesh, energy, geometry, parts, basis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -73,6 +73,36 @@ def by_steps(method: Method, density: Array, durations: Sequence[float], step: f
         moved = method.advance(density, duration - now, step, rtol)
         density, step, now = moved.density, moved.step, duration
         yield moved
+
+
+class DenseStep(Protocol):
+    """One accepted step that knows the density also on its way."""
+
+    @property
+    def new(self) -> Array:
+        """The density at its end."""
+
+    @property
+    def length(self) -> float:
+        """Of the step."""
+
+    @property
+    def suggestion(self) -> float:
+        """The length to try next."""
+
+    def within(self, share: float) -> Array:
+        """The density at a share of the step, to the order of the error that controls it."""
+
+
+def by_interpolation(steps: Iterable[DenseStep], durations: Sequence[float]) -> Iterator[Advance]:
+    """`Method.trace` with steps that end at the last duration only; densities on the way are interpolated."""
+    now, waiting = 0.0, list(durations)
+    for done in steps:
+        while len(waiting) > 1 and waiting[0] < now + done.length:
+            yield Advance(done.within((waiting.pop(0) - now) / done.length), done.suggestion)
+        now, last = now + done.length, done
+    for _ in waiting:
+        yield Advance(last.new, last.suggestion)
 
 
 @runtime_checkable

@@ -73,7 +73,7 @@ def test_stages_end_at_the_round_off_that_a_smooth_kernel_leaves() -> None:
     pi, mu = 0.01 + np.exp(-(x**2) - y**2), 0.02 + np.exp(-((x + 0.5) ** 2) - y**2)
     method = DiagonallyImplicit(mesh, KullbackLeibler(pi), DeKernelizedFisherRao(GaussianKernel(0.6), 1e-3))
     assert isinstance(method._solver, ByBasis)
-    assert method._step(mu, 1e-3, 1e-6) is not None
+    assert method._step(mu, None, 1e-3, 1e-6) is not None
 
 
 def test_kernels_without_basis_and_singular_ones_are_left_to_the_dual_form() -> None:
