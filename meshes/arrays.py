@@ -6,7 +6,7 @@ global backend and no environment variable; an array never changes sides except 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from types import SimpleNamespace
@@ -164,11 +164,13 @@ def array_module(array: Array) -> Any:
     return library_of(array).xp
 
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 
 
-def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
+def in_blocks(function: Callable[..., Array], *arrays: Array, over: Array | None = None) -> Array:
     """function(*arrays) for a pointwise function of arrays of one shape, computed so that temporaries stay in cache.
+
+    over: a contiguous array to write the result over, which may be one of the arrays
 
     On the host a chain of NumPy passes over large arrays is bound by memory traffic; block by block it is two to three
     times faster. On a device the function is called once.
@@ -178,17 +180,30 @@ def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
     """
     first = arrays[0]
     if not isinstance(first, np.ndarray) or first.size <= _BLOCK:
-        return function(*arrays)
-    flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
-    result = np.empty(first.size)
+        if over is None:
+            return function(*arrays)
+        over[...] = function(*arrays)
+        return over
+    flat = [array.reshape(-1) for array in arrays]
+    result = np.empty(first.size) if over is None else over.reshape(-1)
 
     def work(part: slice) -> None:
-        for start in range(part.start, part.stop, _BLOCK):
-            block = slice(start, min(start + _BLOCK, part.stop))
+        for block in blocks(first, part):
             result[block] = function(*(array[block] for array in flat))
 
     threads.run([partial(work, part) for part in threads.pieces(first.size)])
     return result.reshape(first.shape)
+
+
+def blocks(like: Array, part: slice | None = None) -> Iterator[slice]:
+    """Where to cut flat arrays, or a part of them, so that a chain of passes stays in cache; a device has one block.
+
+    >>> list(blocks(np.zeros(20_000)))
+    [slice(0, 16384, None), slice(16384, 20000, None)]
+    """
+    start, stop = (0, int(like.size)) if part is None else (part.start, part.stop)
+    step = _BLOCK if isinstance(like, np.ndarray) else max(1, stop - start)
+    return (slice(begin, min(begin + step, stop)) for begin in range(start, stop, step))
 
 
 def to_host(array: Array) -> np.ndarray:

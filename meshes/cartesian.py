@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -154,8 +156,32 @@ class Cartesian:
 
     @cached_property
     def volumes(self) -> np.ndarray:
-        """Cell volumes, shape `shape`."""
-        return np.ascontiguousarray(reduce(np.multiply, np.ix_(*self.widths)))
+        """Cell volumes, shape `shape`, read-only; on a uniform mesh one number that takes the room of one."""
+        widths = [w[:1] for w in self.widths] if self.uniform else self.widths
+        return np.broadcast_to(reduce(np.multiply, np.ix_(*widths)), self.shape)
+
+    @cached_property
+    def face_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the faces orthogonal to each axis: as many as cells on a circle, one fewer between walls.
+
+        >>> Cartesian((4, 2), (0, 0), (1, 1), ("periodic", "no-flux")).face_shapes
+        ((4, 2), (4, 1))
+        """
+        around = [kind == "periodic" and n > 1 for kind, n in zip(self.boundary, self.shape, strict=True)]
+        return tuple(
+            tuple(n - (i == axis and not around[axis]) for i, n in enumerate(self.shape))
+            for axis in range(self.dimension)
+        )
+
+    @cached_property
+    def face_blocks(self) -> tuple[slice, ...]:
+        """Where the faces of each axis stand in a vector of all.
+
+        >>> Cartesian((3, 2), (0, 0), (1, 1)).face_blocks
+        (slice(0, 4, None), slice(4, 7, None))
+        """
+        ends = [0, *accumulate(math.prod(shape) for shape in self.face_shapes)]
+        return tuple(slice(a, b) for a, b in pairwise(ends))
 
     @property
     def coordinates(self) -> Axes:

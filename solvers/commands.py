@@ -96,7 +96,8 @@ def _needs(inputs: Inputs, output: Path, library: ArrayLibrary) -> Needs:
     kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
     with naming(f"{inputs.path}: [energy] "):
         extra = inputs.energy.extra_bytes(cells, inputs.path.parent)
-    demand = needs(cells, inputs.geometry.works_on_faces, kernel, float(disk), output.parent, library)
+    faces, linear = inputs.geometry.works_on_faces, inputs.linear
+    demand = needs(cells, faces, kernel, float(disk), output.parent, library, linear)
     return dataclasses.replace(demand, memory=demand.memory + extra)
 
 

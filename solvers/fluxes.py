@@ -43,7 +43,7 @@ class TwoPointFlux:
     def mobility(self, left: Array, right: Array) -> Array:
         """m Lambda(s_K, s_L) = Lambda(forward rho_K, backward rho_L): the Onsager mobility for which the
         Wasserstein flow of KL is this flux exactly (Maas 2011; Mielke 2011; Chow, Huang, Li and Zhou 2012)."""
-        return logarithmic_mean(left * self.forward, right * self.backward)
+        return in_blocks(lambda l, f, r, b: logarithmic_mean(l * f, r * b), left, self.forward, right, self.backward)
 
 
 def scharfetter_gummel(mesh: Cartesian, log_target: Array) -> TwoPointFlux:
@@ -51,7 +51,7 @@ def scharfetter_gummel(mesh: Cartesian, log_target: Array) -> TwoPointFlux:
 
     log_target: log of the cell averages of pi, shape `mesh.shape`. Not for rates over high barriers on coarse meshes.
     """
-    return TwoPointFlux(*bernoulli(_potential_jump(mesh, log_target)))
+    return TwoPointFlux(*_fitted(_potential_jump(mesh, log_target)))
 
 
 def scharfetter_gummel_along(mesh: Cartesian, log_target: Array, axis: int) -> tuple[Array, Array]:
@@ -61,19 +61,18 @@ def scharfetter_gummel_along(mesh: Cartesian, log_target: Array, axis: int) -> t
     if mesh.boundary[axis] == "periodic" and mesh.shape[axis] > 1:
         seam = log_target[_part(axis, slice(-1, None))] - log_target[_part(axis, slice(0, 1))]
         jump = xp.concatenate([jump, seam], axis=axis)
-    # One after the other, and block by block: this is where a linear flow would need the most memory.
+    return _fitted(jump)
+
+
+def _fitted(jump: Array) -> tuple[Array, Array]:
+    """B(d) and B(-d), one after the other and block by block: this is where a flow would need the most memory."""
     return in_blocks(lambda z: bernoulli(z)[0], jump), in_blocks(lambda z: bernoulli(z)[1], jump)
 
 
 def by_axes(mesh: Cartesian, flux: TwoPointFlux) -> Iterator[tuple[Array, Array]]:
     """Forward and backward of the faces of one axis after another, in the mesh's shape but for that axis."""
-    first = 0
-    for axis, count in enumerate(mesh.faces.per_axis):
-        shape = list(mesh.shape)
-        shape[axis] = -1
-        part = slice(first, first + count)
-        first += count
-        yield flux.forward[part].reshape(shape), flux.backward[part].reshape(shape)
+    for block, shape in zip(mesh.face_blocks, mesh.face_shapes, strict=True):
+        yield flux.forward[block].reshape(shape), flux.backward[block].reshape(shape)
 
 
 def _part(axis: int, part: slice) -> tuple[slice, ...]:
@@ -128,7 +127,8 @@ def edge_average(mesh: Cartesian, log_target: Array, log_density: Function) -> T
 def _potential_jump(mesh: Cartesian, log_target: Array) -> Array:
     """d = V_L - V_K across every face, shape (faces,)."""
     left, right = across(mesh, log_target)
-    return left - right
+    left -= right
+    return left
 
 
 def _edges(mesh: Cartesian) -> tuple[list[np.ndarray], list[np.ndarray]]:

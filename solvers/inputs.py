@@ -51,6 +51,12 @@ class Inputs:
     geometry_kernel: KernelTable | None
     reaction_kernel: KernelTable | None
 
+    @property
+    def linear(self) -> bool:
+        """Whether transport is the exponential of a matrix: that of KL, by the method of choice."""
+        plain = self.geometry.name in ("wasserstein", "wasserstein-fisher-rao")
+        return plain and self.energy.name == "kl" and self.time.method == "automatic"
+
 
 def read(path: str | Path) -> Inputs:
     """The tables of a problem file, checked as far as is possible without allocating the mesh.

@@ -45,33 +45,41 @@ def conjugate_gradients(
     inverse = xp.where(regular, 1 / xp.where(diagonal > _VACUUM, diagonal, 1.0), 0.0)
     x = xp.zeros_like(right) if guess is None else guess + 0
     residual = right - apply(x) if guess is not None else right + 0
-    scale = float((weight * right * inverse * right).sum())
+    scale = _product(weight, right, inverse, right)
     enough = tolerance**2 * scale + floor**2 * float((weight * diagonal).sum())
     if scale == 0:
         return LinearSolution(xp.zeros_like(right), 0.0, 0)
-    z = inverse * residual
-    direction = z
-    rho = float((weight * residual * z).sum())
+    direction = inverse * residual
+    rho = _product(weight, residual, direction)
     for iteration in range(limit + 1):
         if rho <= enough:
             return LinearSolution(x, (rho / scale) ** 0.5, iteration)
         if iteration == limit:
             break
         image = apply(direction)
-        curvature = float((weight * direction * image).sum())
+        curvature = _product(weight, direction, image)
         if not curvature > 0:  # what is left of the residual lies in the kernel
             break
         step = rho / curvature
-        x = x + step * direction
-        residual = residual - step * image
-        z = inverse * residual
-        new = float((weight * residual * z).sum())
-        direction = z + (new / rho) * direction
+        x += step * direction
+        residual -= step * image
+        image = inverse * residual
+        new = _product(weight, residual, image)
+        direction *= new / rho
+        direction += image
         rho = new
     reached = (rho / scale) ** 0.5
     raise NotConverged(
         f"conjugate gradients: residual {reached:.1e} after {iteration} iterations, needed {tolerance:.1e}"
     )
+
+
+def _product(weight: Array, *factors: Array) -> float:
+    """The sum of the weight times the factors."""
+    total = weight * factors[0]
+    for factor in factors[1:]:
+        total *= factor
+    return float(total.sum())
 
 
 def stabilised_biconjugate_gradients(

@@ -22,19 +22,27 @@ class Rates:
     exchange: sparse (cells, cells), nonnegative: by diagonals on the host (DIA) and where a device has fused kernels,
               else CSR
     losses:   shape (cells,), nonnegative
-    decay:    shape (cells,): whatever set of cells mass is confined to, in the norm of L2(1/pi) it leaves the set at
-              the smallest `decay` in it or faster (Gershgorin; |grad V|^2/4 - Delta V/2 on fine meshes)
     exit_rate: the largest of the losses
     radius:   a bound of the spectrum, which lies in [-radius, 0]
     """
 
     exchange: Any
     losses: Array
-    decay: Array
     exit_rate: float
     radius: float
 
+    _decay: Array = None
     _steps: dict[float, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def decay(self) -> Array:
+        """Shape (cells,): whatever set of cells mass is confined to, in the norm of L2(1/pi) it leaves the set at the
+        smallest `decay` in it or faster (Gershgorin; |grad V|^2/4 - Delta V/2 on fine meshes). Made anew on the host,
+        where memory is scarcer than the time for it."""
+        if self._decay is not None:
+            return self._decay
+        coupling = _coupling(self.exchange.data, list(self.exchange.offsets))
+        return np.subtract(self.losses, coupling, out=coupling)
 
     def __matmul__(self, density: Array) -> Array:
         """A rho for a flat density."""
@@ -62,7 +70,7 @@ class Rates:
         library, host = library_of(diagonal), to_host(diagonal)
         kept = library.sparse(scipy.sparse.diags_array(host, format="csr"))
         largest = float(-host.min())
-        return Rates(matrix - kept, -diagonal, 0 * diagonal, largest, 2 * largest)
+        return Rates(matrix - kept, -diagonal, largest, 2 * largest, 0 * diagonal)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +105,9 @@ def rates(
     data = np.zeros((len(offsets), mesh.size))
     by_offset = {offset: row.reshape(mesh.shape) for offset, row in zip(offsets, data, strict=True)}
     losses = np.zeros(mesh.shape)
-    for axis, (forward, backward) in enumerate(pairs):
-        n, width = mesh.shape[axis], mesh.widths[axis]
+    for axis, (n, width) in enumerate(zip(mesh.shape, mesh.widths, strict=True)):
+        # Not in the head of the loop, which would keep a pair while the next one is made.
+        forward, backward = next(pairs)
         if n == 1:
             continue
         stride = strides[axis]
@@ -119,18 +128,18 @@ def rates(
             by_offset[step][_at(axis, right)] += back * into_left.reshape(column)
             losses[_at(axis, left)] += out * into_left.reshape(column)
             losses[_at(axis, right)] += back * into_right.reshape(column)
-        # The next axis is about to need as much memory.
         del forward, backward, out, back
     exchange: Any = scipy.sparse.dia_array((data, offsets), shape=(mesh.size, mesh.size))
     losses = losses.reshape(-1)
-    coupling = _coupling(data, offsets)
-    decay, largest = losses - coupling, float(losses.max())
-    bounds = largest, min(float((losses + coupling).max()), 2 * largest)
+    outer = _coupling(data, offsets)
+    outer += losses
+    largest = float(losses.max())
+    host = Rates(exchange, losses, largest, min(float(outer.max()), 2 * largest))
     if library.xp is np:
-        return Rates(exchange, losses, decay, *bounds)
+        return host
     kernels = compiled.fused_on(library) if exchange.data.size < LARGEST else None
     there = library.sparse(exchange.tocsr()) if kernels is None else kernels.diagonals(exchange)
-    return Rates(there, library.to_device(losses), library.to_device(decay), *bounds)
+    return Rates(there, library.to_device(losses), largest, host.radius, library.to_device(host.decay))
 
 
 def _coupling(data: np.ndarray, offsets: list[int]) -> np.ndarray:
@@ -139,7 +148,8 @@ def _coupling(data: np.ndarray, offsets: list[int]) -> np.ndarray:
     cells = data.shape[1]
     radii, rows = np.zeros(cells), dict(zip(offsets, data, strict=True))
     for k in (k for k in offsets if k > 0):
-        both = np.sqrt(rows[k][k:] * rows[-k][: cells - k])
+        both = rows[k][k:] * rows[-k][: cells - k]
+        np.sqrt(both, out=both)
         radii[k:] += both
         radii[: cells - k] += both
     return radii

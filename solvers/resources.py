@@ -46,12 +46,14 @@ class Needs:
             )
 
 
-def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> float:
-    """Peak memory of a run in bytes, above what is measured on meshes of every dimension by up to a third.
+def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False, linear: bool = False) -> float:
+    """Peak memory of a run in bytes, above what is measured on meshes of every dimension by up to a third, for a linear
+    flow by up to a tenth.
 
-    Pointwise flows hold a dozen arrays; with a kernel, Runge-Kutta stages and padded transforms besides. Transport
-    holds connectivity, gradient, divergence, generator and its step matrix in CSR, and works on faces; dense factors
-    of separable potentials are kept within a fixed number of bytes.
+    Pointwise flows hold a dozen arrays; with a kernel, Runge-Kutta stages and padded transforms besides. A linear flow
+    (Wasserstein of KL, with a reaction or without) holds its data, the densities at ten nodes, a matrix of 2d
+    diagonals, the flux over d faces a cell and a linear solve; other transport Jacobians and multigrid besides. Dense
+    factors of separable potentials are kept within a fixed number of bytes.
     """
     size = float(math.prod(cells))
     squares = float(sum(n**2 for n in cells))
@@ -62,15 +64,22 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False) -> flo
     if not transport:
         return _INTERPRETER + 8 * size * 18
     loops = _LOOPS if size >= _LARGE else 0.0
-    return _INTERPRETER + loops + float(min(_FACTORS, 192 * squares)) + 8 * size * (28 + 30 * len(cells))
+    arrays = 30 + 5 * len(cells) if linear else 28 + 30 * len(cells)
+    return _INTERPRETER + loops + float(min(_FACTORS, 192 * squares)) + 8 * size * arrays
 
 
 def needs(
-    cells: tuple[int, ...], transport: bool, kernel: bool, disk: float, folder: Path, library: ArrayLibrary
+    cells: tuple[int, ...],
+    transport: bool,
+    kernel: bool,
+    disk: float,
+    folder: Path,
+    library: ArrayLibrary,
+    linear: bool = False,
 ) -> Needs:
     """Needs of a run on the device of a library that writes a result of `disk` bytes into a folder."""
     free = float(shutil.disk_usage(folder).free)
-    return Needs(memory(cells, transport, kernel), disk, library.free(), free, library.device)
+    return Needs(memory(cells, transport, kernel, linear), disk, library.free(), free, library.device)
 
 
 def in_bytes(number: float) -> str:

@@ -193,12 +193,10 @@ def from_faces(mesh: Cartesian, mass: Array, by_left: Array, by_right: Array) ->
     >>> from_faces(mesh, np.ones(3), np.array([2.0, 2.0]), np.array([-1.0, -1.0])).apply(np.array([1.0, 0.0, 0.0]))
     array([ 3., -2.,  0.])
     """
-    place, couplings = 0, []
-    for axis, count in enumerate(mesh.faces.per_axis):
-        part = slice(place, place + count)
-        place += count
+    couplings = []
+    for axis, part in enumerate(mesh.face_blocks):
         periodic = mesh.boundary[axis] == "periodic" and mesh.shape[axis] > 1
-        if count:
+        if part.start < part.stop:
             left, right = (_at_cells(mesh, axis, periodic, faces[part]) for faces in (by_left, by_right))
             couplings.append(Coupling(axis, left, right, periodic))
     return StencilMatrix(mass, tuple(couplings))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mudot.meshes.arrays import Array
+from mudot.meshes.arrays import Array, numpy_library
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled, operators
 from mudot.solvers.mobilities import STEEPEST, Bounded
@@ -28,7 +28,7 @@ class Run:
     """One axis of a mesh as the compiled loops see it.
 
     faces:  where its faces stand in a vector of all;   shape: before, cells along the axis, after
-    seam:   whether the axis is periodic;   slope: 1/h;   share: area over volume, as the sparse divergence has it
+    seam:   whether the axis is periodic;   slope: 1/h;   share: area over volume
     volume: of a face, area times distance
     """
 
@@ -44,16 +44,11 @@ class Run:
 def _runs(mesh: Cartesian) -> tuple[Run, ...] | None:
     if not mesh.uniform or mesh.size < LARGE:
         return None
-    found, begin, faces = [], 0, mesh.faces
-    for axis, n in enumerate(mesh.shape):
-        count = faces.per_axis[axis]
-        if count:
-            shape = (math.prod(mesh.shape[:axis]), n, math.prod(mesh.shape[axis + 1 :]))
-            distance, area = float(faces.distance[begin]), float(faces.area[begin])
-            share = 1 / distance * (area * distance) / float(mesh.volumes.flat[0])
-            seam = mesh.boundary[axis] == "periodic"
-            found.append(Run(slice(begin, begin + count), shape, seam, 1 / distance, share, area * distance))
-        begin += count
+    found = []
+    for axis in operators.stencil(mesh, numpy_library()).axes:
+        number = mesh.face_blocks.index(axis.block)
+        shape = (math.prod(mesh.shape[:number]), mesh.shape[number], math.prod(mesh.shape[number + 1 :]))
+        found.append(Run(axis.block, shape, axis.seam, axis.slope, axis.share, axis.measure))
     return tuple(found)
 
 
@@ -73,7 +68,7 @@ def gradient(mesh: Cartesian, f: Array) -> Array:
     loops = _loops(mesh, f)
     if loops is None:
         return operators.gradient(mesh, f)
-    out = np.empty(mesh.faces.left.size)
+    out = np.empty(mesh.face_blocks[-1].stop)
     for run in _each(mesh):
         loops.gradient(out[run.faces], f.reshape(-1), *run.shape, run.seam, run.slope)
     return out
@@ -95,7 +90,7 @@ def momentum(mesh: Cartesian, f: Array, mobility: Array, face_volumes: Array) ->
     loops = _loops(mesh, f, mobility)
     if loops is None:
         return gradient(mesh, f) * (mobility * face_volumes)
-    out = np.empty(mesh.faces.left.size)
+    out = np.empty(mesh.face_blocks[-1].stop)
     for run in _each(mesh):
         place = run.faces
         loops.momentum(out[place], f.reshape(-1), mobility[place], *run.shape, run.seam, run.slope, run.volume)
@@ -119,7 +114,7 @@ def bounded_mobility(mesh: Cartesian, density: Array, rule: Bounded) -> Array:
     loops = _loops(mesh, density) if rule.base is None else None
     if loops is None:
         return rule(mesh, density)
-    out = np.empty(mesh.faces.left.size)
+    out = np.empty(mesh.face_blocks[-1].stop)
     for run in _each(mesh):
         loops.bounded_mean(out[run.faces], density.reshape(-1), *run.shape, run.seam, STEEPEST)
     return out

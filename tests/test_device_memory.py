@@ -62,7 +62,8 @@ def test_a_run_takes_no_more_memory_than_was_announced(kind: str, where: str) ->
     with peak(library) as most:
         assert solve(flow, library.to_device(start), [0.0, 0.01], rtol=1e-2).status == "complete"
         used = most()
-    assert 1e5 < used < memory(cells, transport=kind == "transport", kernel=kind == "kernel")
+    linear = kind == "transport"
+    assert 1e5 < used < memory(cells, transport=linear, kernel=kind == "kernel", linear=linear)
 
 
 @pytest.mark.gpu

@@ -3,8 +3,8 @@
 A vector is cut into chunks no shorter than the reach of the stencil, so that a chunk of one term needs three chunks of
 the term before. One wave of the sweep computes chunk i of the first term, chunk i - 1 of the second, and so on: what
 the waves share stays in cache, and `depth` terms cost the memory traffic of one (time skewing: Wonnacott 2000, IPDPS).
-Chunks between the first and the last term live in a window that slides through `scratch`; terms are added into the
-weighted sums while they are hot.
+Chunks between the first and the last term live in a window that slides through `scratch` and is carried back when it
+comes to its end; terms are added into the weighted sums while they are hot.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ import numpy as np
 from mudot.solvers.compiled.jit import compiled
 
 Vector = np.ndarray
+
+
+def window(cells: int, depth: int, chunk: int) -> int:
+    """Numbers of scratch that a sweep needs: few, and none for two terms or one."""
+    return min(cells + 3 * chunk * (depth + 2), 5 * depth * chunk) if depth > 2 else 1
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
@@ -34,7 +39,7 @@ def sweep(
     """v_(s+2) = scale_s M v_(s+1) - back_s v_s for s = 0, ..., depth - 1, and totals_j += weights_js v_(s+2).
 
     before, now:     v_0 and v_1, shape (cells,); replaced by the last two terms (by v_2 and v_1 for depth 1)
-    scratch:         shape (cells + 3 chunk (depth + 2),), finite, overwritten
+    scratch:         finite, overwritten, at least `window(cells, depth, chunk)` numbers
     offsets, rates:  M[j - offsets_k, j] = rates[k, j] off the diagonal, offsets increasing, |offsets| <= chunk
     losses, shift:   M[j, j] = shift - losses_j
     scale, back:     shape (depth,);   weights: shape (sums, depth);   totals: shape (sums, cells)
@@ -42,27 +47,34 @@ def sweep(
     cells, depth, count = now.size, scale.size, offsets.size
     reach = max(-offsets[0], offsets[-1])
     chunks = (cells + chunk - 1) // chunk
+    gone = 0
     for wave in range(chunks + depth - 1):
+        # This wave needs chunks wave + 7 - depth to wave + 3 depth - 2 of the window, the last of them to write.
+        if (wave + 3 * depth - 2) * chunk - gone > scratch.size:
+            back_by = (wave + 7 - depth) * chunk - gone
+            for i in range((4 * depth - 10) * chunk):
+                scratch[i] = scratch[i + back_by]
+            gone += back_by
         for s in range(max(0, wave - chunks + 1), min(depth, wave + 1)):
             low = (wave - s) * chunk
             size = min(chunk, cells - low)
             # Where the terms s + 1, s and s + 2 lie: the ends of the recurrence in their vectors, the rest in between.
             source, at = now, low
             if s > 0:
-                source, at = (before, low) if s == depth - 1 else (scratch, 3 * chunk * (depth - s) + low)
+                source, at = (before, low) if s == depth - 1 else (scratch, 3 * chunk * (depth - s) + low - gone)
             if s == 0:
                 old = before[low : low + size]
             elif s == 1:
                 old = now[low : low + size]
             else:
-                start = 3 * chunk * (depth - s + 1) + low
+                start = 3 * chunk * (depth - s + 1) + low - gone
                 old = scratch[start : start + size]
             if s == depth - 1 and depth > 1:
                 out = now[low : low + size]
             elif s >= depth - 2:
                 out = before[low : low + size]
             else:
-                start = 3 * chunk * (depth - s - 1) + low
+                start = 3 * chunk * (depth - s - 1) + low - gone
                 out = scratch[start : start + size]
             loss = losses[low : low + size]
             if count in (2, 4, 6) and low >= reach and low + size + reach <= cells:

@@ -1,8 +1,8 @@
 """Gradient, divergence and bounded logarithmic mean on the faces of uniform meshes, one pass each.
 
 An axis of n cells is seen as (before, n, after): along it the neighbour of a cell stands `after` places on, so that all
-faces between walls are one contiguous run for each of `before`. Gradient and divergence add in the order of the CSR
-products and give their bits.
+faces between walls are one contiguous run for each of `before`. Gradient and divergence add in the order of the
+array passes and give their bits.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def gradient(out: np.ndarray, f: np.ndarray, before: int, n: int, after: int, se
     for b in range(before):
         x, g = f[b * n * after : (b + 1) * n * after], out[b * faces * after : (b + 1) * faces * after]
         for k in range(run):
-            g[k] = slope * x[k + after] - slope * x[k]
+            g[k] = slope * (x[k + after] - x[k])
         if seam:
             for k in range(after):
-                g[run + k] = slope * x[k] - slope * x[run + k]
+                g[run + k] = slope * (x[k] - x[run + k])
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
@@ -52,10 +52,10 @@ def momentum(
         g = out[b * faces * after : (b + 1) * faces * after]
         m = mobility[b * faces * after : (b + 1) * faces * after]
         for k in range(run):
-            g[k] = (slope * x[k + after] - slope * x[k]) * (m[k] * volume)
+            g[k] = (slope * (x[k + after] - x[k])) * (m[k] * volume)
         if seam:
             for k in range(after):
-                g[run + k] = (slope * x[k] - slope * x[run + k]) * (m[run + k] * volume)
+                g[run + k] = (slope * (x[k] - x[run + k])) * (m[run + k] * volume)
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]

@@ -52,13 +52,13 @@ class Wasserstein(Composable):
 
     def onsager(self, mesh: Cartesian, density: Array) -> WassersteinOnsager:
         """K(mu) at one state."""
-        left, right = across(mesh, density)
         if self.mobility is not None:
             mobility = self.mobility(mesh, density)
         else:
-            mobility = logarithmic_mean(left, right) if self.flux is None else self.flux.mobility(left, right)
-        scale = self.transport * density * stencil_of(mesh, density).stiffness
-        return WassersteinOnsager(mesh, self.transport * mobility, scale)
+            mean = logarithmic_mean if self.flux is None else self.flux.mobility
+            mobility = mean(*across(mesh, density))
+        scale = density * (self.transport * stencil_of(mesh, density).stiffness)
+        return WassersteinOnsager(mesh, mobility if self.transport == 1 else self.transport * mobility, scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,9 @@ class WassersteinOnsager:
     def dual(self, xi: Array) -> tuple[float, ...]:
         """1/2 sum over faces of |e| d_e m (grad xi)^2."""
         slope = gradient(self.mesh, xi)
-        return (0.5 * self._on_faces(self.mobility * slope * slope),)
+        slope *= slope
+        slope *= self.mobility
+        return (0.5 * stencil_of(self.mesh, slope).total(slope),)
 
     def primal(self, rate: Array, guess: Array | None = None) -> tuple[float, ...]:
         """1/2 |u|^2 in H^-1(mu), from K phi = u; in 1D, without a guess, from the flux that sums the rate.
@@ -109,7 +111,3 @@ class WassersteinOnsager:
     def diagonal(self) -> Array:
         """alpha mu times the sum over axes of 2/h^2: the diagonal where mu varies little from cell to cell."""
         return self.scale
-
-    def _on_faces(self, values: Array) -> float:
-        places = stencil_of(self.mesh, values)
-        return float((values * places.area * places.distance).sum())

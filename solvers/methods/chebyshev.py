@@ -32,10 +32,10 @@ def coefficients(rate_time: float) -> np.ndarray:
     return np.asarray(terms[:keep] / terms[:keep].sum())
 
 
-def apply_exponentials(rates: Rates, density: Array, durations: Sequence[float]) -> Array:
+def apply_exponentials(rates: Rates, density: Array, durations: Sequence[float], spare: bool = False) -> Array:
     """exp(t A) density for every t in `durations`, shape (durations, cells), from one recurrence.
 
-    rates: the generator A;   density: flat, of either sign, shape (cells,)
+    rates: the generator A;   density: flat, of either sign, shape (cells,), written over where it is `spare`
     The Chebyshev vectors do not depend on t: they are made once.
     """
     rate = rates.radius / 2
@@ -43,6 +43,6 @@ def apply_exponentials(rates: Rates, density: Array, durations: Sequence[float])
     table = np.zeros((len(rows), max(c.size for c in rows)))
     for row, c in zip(table, rows, strict=True):
         row[: c.size] = c
-    sums = series(rates, rate, density, table, doubled=True)
+    sums = series(rates, rate, density, table, doubled=True, spare=spare)
     sums.extend(table.shape[1] - 1)
     return sums.total

@@ -131,10 +131,10 @@ class FokkerPlanck:
             density = np.maximum(found.middle, FLOOR * found.half)
         return density
 
-    def _certain(self, flat: Array, durations: Sequence[float]) -> Iterator[Array]:
-        """By uniformization: right in every cell."""
+    def _certain(self, flat: Array, durations: Sequence[float], spare: bool = False) -> Iterator[Array]:
+        """By uniformization: right in every cell; the density is written over where it is `spare`."""
         reach = sum(self.mesh.shape)
-        return uniformization.apply_exponentials(self.rates, self.rates.exit_rate, flat, durations, reach)
+        return uniformization.apply_exponentials(self.rates, self.rates.exit_rate, flat, durations, reach, spare)
 
     def _series(self, flat: Array, durations: Sequence[float]) -> list[Array] | None:
         """By the Chebyshev series and, for the tails at the end, a while of uniformization; None where uniformization
@@ -154,15 +154,16 @@ class FokkerPlanck:
         if len(durations) == 1 and not lates:
             return None
         times = [*durations[:-1], *(stop - late for late in lates[:1])]
-        moved = list(chebyshev.apply_exponentials(self.rates, tails.change, times))
+        moved = list(chebyshev.apply_exponentials(self.rates, tails.change, times, True))
         found = [tails.middle(change) for change in moved[: len(durations) - 1]]
         ready = moved[len(durations) - 1 :]
         del moved
         for late in lates:
             if not ready:
-                ready = list(chebyshev.apply_exponentials(self.rates, tails.change, [stop - late]))
+                ready = list(chebyshev.apply_exponentials(self.rates, tails.change, [stop - late], True))
             enclosure = tails.enclosed(ready.pop())
             if enclosure.doubtful > THIN:
+                del enclosure
                 break
             if late > 0:
                 parts = [enclosure.middle, enclosure.half]
@@ -170,6 +171,7 @@ class FokkerPlanck:
                 enclosure = self._smoothed(parts, late)
             if enclosure.settled(TAIL_ERROR):
                 return [*found, enclosure.middle]
+            del enclosure
         return [*found, *self._certain(flat, [stop])]
 
     def _smoothed(self, parts: list[Array], duration: float) -> Enclosure:
@@ -177,7 +179,7 @@ class FokkerPlanck:
         side where there are threads."""
 
         def work(i: int) -> None:
-            parts[i] = next(self._certain(parts[i], [duration]))
+            parts[i] = next(self._certain(parts[i], [duration], True))
 
         tasks = [partial(work, 0), partial(work, 1)]
         if isinstance(parts[0], np.ndarray):
@@ -185,7 +187,8 @@ class FokkerPlanck:
         else:
             for task in tasks:
                 task()
-        return Enclosure(*parts)
+        half, middle = parts.pop(), parts.pop()
+        return Enclosure(middle, half)
 
     @cached_property
     def _by_axes(self) -> bool:

@@ -9,9 +9,8 @@ in one pass through memory; smaller ones, and arrays of a device, through one pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse
@@ -40,24 +39,25 @@ class Series(Protocol):
         """Make so many more terms (no more than the table has) and bring the totals up to date."""
 
 
-def series(rates: Rates, rate: float, start: Array, table: np.ndarray, doubled: bool) -> Series:
+def series(rates: Rates, rate: float, start: Array, table: np.ndarray, doubled: bool, spare: bool = False) -> Series:
     """The sums that a table asks for; so far they hold the term v_0.
 
     rate:    Lambda;   start: flat, shape (cells,);   table: host array (sums, terms)
-    doubled: Chebyshev polynomials of P if True, powers of P if False
+    doubled: Chebyshev polynomials of P if True, powers of P if False;   spare: whether `start` may be written over
     """
     loops = compiled.banded() if start.size >= COMPILED_CELLS and isinstance(start, np.ndarray) else None
     if loops is not None and isinstance(rates.exchange, scipy.sparse.dia_array):
-        return Swept(loops.sweep, rates, rate, start, table, doubled)
+        return Swept(loops, rates, rate, start if spare else np.array(start), table, doubled)
     return Stepped(rates, rate, start, table, doubled)
 
 
 class Swept:
-    """By the compiled sweep, `depth` terms in chunks of about `chunk` cells: the fastest over 128^2 to 1024^2 cells."""
+    """By the compiled sweep, `depth` terms in chunks of about `chunk` cells: the fastest over 128^2 to 1024^2 cells.
+    The start is written over."""
 
     def __init__(
         self,
-        sweep: Callable[..., None],
+        loops: Any,
         rates: Rates,
         rate: float,
         start: np.ndarray,
@@ -66,15 +66,15 @@ class Swept:
         chunk: int = 1024,
         depth: int = 8,
     ) -> None:
-        self._sweep, self._rates, self._rate, self._doubled = sweep, rates, rate, doubled
+        self._sweep, self._rates, self._rate, self._doubled = loops.sweep, rates, rate, doubled
         self._table, self._done = table, 1
         self._offsets: np.ndarray = np.asarray(rates.exchange.offsets, dtype=np.int64)
         reach = int(max(abs(self._offsets)))
         self._chunk = reach * max(1, chunk // reach)
         chunks = -(-start.size // self._chunk)
         self._depth = min(depth, chunks)
-        self._before, self._now = np.zeros(start.size), np.array(start)
-        self._scratch = np.zeros(start.size + 3 * self._chunk * (self._depth + 2) if self._depth > 2 else 1)
+        self._before, self._now = np.zeros(start.size), start
+        self._scratch = np.zeros(loops.window(start.size, self._depth, self._chunk))
         self.total = table[:, :1] * start
 
     @property

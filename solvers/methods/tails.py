@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, array_module, in_blocks
+from mudot.meshes.arrays import Array, array_module, blocks, in_blocks
 from mudot.meshes.averages import volumes
 from mudot.meshes.cartesian import Cartesian
 
@@ -71,37 +71,34 @@ class Tails:
     @classmethod
     def of(cls, mesh: Cartesian, log_target: Array, flat: Array) -> Tails:
         """The tails of a flat density."""
-        xp, tiny = array_module(flat), np.finfo(float).tiny
         top = float(log_target.max())
-        sizes = volumes(mesh, flat).reshape(-1)
-        logs = log_target.reshape(-1) - top
-        pi = xp.exp(logs)
-        mass, mass_of_pi = float((sizes * flat).sum()), float((sizes * pi).sum())
+        sizes, logs = volumes(mesh, flat).reshape(-1), log_target.reshape(-1)
+        found = np.array([_sums(flat[b], logs[b] - top, sizes[b]) for b in blocks(flat)])
+        mass, mass_of_pi, roots = (math.fsum(column) for column in found[:, :3].T)
         part = mass / mass_of_pi
-        pi *= -part
-        pi += flat
-        norm = _log_norm(pi, (logs - xp.log(sizes)) / 2)
-        ratios = xp.log(xp.maximum(flat, tiny)) - logs
-        least = float(ratios.min()) if bool((flat > tiny).all()) else -math.inf
-        bounds = least, float(ratios.max())
-        widest = math.sqrt(mass_of_pi) + FLOOR * float(xp.sqrt(sizes * xp.exp(logs)).sum())
+        norms = np.array([_log_norm(flat[b], logs[b] - top, sizes[b], part) for b in blocks(flat)])
+        norm = float(norms.max())
+        if norm > -math.inf:
+            norm += 0.5 * math.log(math.fsum(np.exp(2 * (norms - norm))))
+        widest = math.sqrt(mass_of_pi) + FLOOR * roots
         error = _ROUND_OFF * math.exp(min(norm, _LARGEST)) * widest / mass
-        return cls(flat, log_target.reshape(-1), sizes, top, error, part, norm, bounds)
+        bounds = float(found[:, 3].min()), float(found[:, 4].max())
+        return cls(flat, logs, sizes, top, error, part, norm, bounds)
 
     @property
     def change(self) -> Array:
         """What moves: the density less its part along pi."""
         xp = array_module(self.flat)
-        return self.flat - self.part * xp.exp(self.log_target - self.top)
+        return in_blocks(lambda f, l: f - self.part * xp.exp(l - self.top), self.flat, self.log_target)
 
     def enclosed(self, moved: Array) -> Enclosure:
-        """The density that the series makes of `change`, with what it does not know."""
-        middle = self.middle(moved)
-        return Enclosure(middle, in_blocks(self._half, moved, self.log_target, self.sizes, middle))
+        """The density that the series makes of `change`, with what it does not know; `moved` is used up."""
+        middle = in_blocks(self._middle, moved, self.log_target, self.sizes)
+        return Enclosure(middle, in_blocks(self._half, moved, self.log_target, self.sizes, middle, over=moved))
 
     def middle(self, moved: Array) -> Array:
-        """The middle of the enclosure, positive."""
-        return in_blocks(self._middle, moved, self.log_target, self.sizes)
+        """The middle of the enclosure, positive; written over `moved`."""
+        return in_blocks(self._middle, moved, self.log_target, self.sizes, over=moved)
 
     def _middle(self, moved: Array, log_target: Array, sizes: Array) -> Array:
         xp = array_module(moved)
@@ -131,16 +128,34 @@ class Tails:
 
         decay: see `Rates`
         """
-        out = self.enclosed(0 * self.log_target)
-        xp = array_module(decay)
-        slowest = float(xp.where(out.half > TAIL_ERROR * out.middle, decay, math.inf).min())
+        slowest = min(self._slowest(block, decay) for block in blocks(self.flat))
         return -0.6 * math.log(TAIL_ERROR) / slowest if slowest > 0 else math.inf
 
+    def _slowest(self, block: slice, decay: Array) -> float:
+        """The smallest decay in the cells of a block that are out of reach."""
+        xp, logs, sizes = array_module(decay), self.log_target[block], self.sizes[block]
+        nothing = 0 * logs
+        middle = self._middle(nothing, logs, sizes)
+        out = self._half(nothing, logs, sizes, middle) > TAIL_ERROR * middle
+        return float(xp.where(out, decay[block], math.inf).min())
 
-def _log_norm(change: Array, log_scale: Array) -> float:
-    """log of sqrt(sum_K |K|/pi_K change_K^2); -inf for zero."""
-    xp = array_module(change)
-    size = xp.abs(change)
-    logs = xp.where(size > 0, xp.log(xp.maximum(size, np.finfo(float).tiny)) - log_scale, -math.inf)
+
+def _sums(flat: Array, logs: Array, sizes: Array) -> tuple[float, float, float, float, float]:
+    """Of a block: the masses of rho and of pi, sum_K sqrt(|K| pi_K), and the least and largest log(rho/pi)."""
+    xp, tiny = array_module(flat), np.finfo(float).tiny
+    weights = sizes * xp.exp(logs)
+    ratios = xp.log(xp.maximum(flat, tiny)) - logs
+    least = float(ratios.min()) if bool((flat > tiny).all()) else -math.inf
+    sums = (sizes * flat).sum(), weights.sum(), xp.sqrt(weights).sum(), ratios.max()
+    mass, mass_of_pi, roots, largest = map(float, sums)
+    return mass, mass_of_pi, roots, least, largest
+
+
+def _log_norm(flat: Array, logs: Array, sizes: Array, part: float) -> float:
+    """log of sqrt(sum_K |K|/pi_K change_K^2) of a block, change = rho - part pi; -inf for zero."""
+    xp = array_module(flat)
+    size = xp.abs(flat - part * xp.exp(logs))
+    logs = (xp.log(sizes) - logs) / 2
+    logs = xp.where(size > 0, xp.log(xp.maximum(size, np.finfo(float).tiny)) + logs, -math.inf)
     top = float(logs.max())
     return top + 0.5 * math.log(float(xp.exp(2 * (logs - top)).sum())) if top > -math.inf else top

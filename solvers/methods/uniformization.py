@@ -33,30 +33,31 @@ def products(rate_times: Sequence[float]) -> float:
 
 
 def apply_exponentials(
-    rates: Rates, rate: float, density: Array, durations: Sequence[float], reach: int
+    rates: Rates, rate: float, density: Array, durations: Sequence[float], reach: int, spare: bool = False
 ) -> Iterator[Array]:
     """exp(t A) density for every t of the increasing `durations`, one by one; flat densities of shape (cells,).
 
     rates: the generator A;   rate: Lambda, no less than any of its exit rates
     reach: cells that mass crosses to fill the mesh; bounds the number of terms, since mass moves one cell a product
+    spare: whether the density may be written over
     """
     now, waiting = 0.0, list(durations)
     while waiting:
         block = [t for t in waiting if rate * (t - now) <= BLOCK]
         if block:
-            results = _block(rates, rate, [rate * (t - now) for t in block], density, reach)
+            results = _block(rates, rate, [rate * (t - now) for t in block], density, reach, spare)
             yield from results
-            now, density = block[-1], results[-1]
+            now, density, spare = block[-1], results[-1], False
         else:
             # The next time is far: go there in equal blocks.
             count = math.ceil(rate * (waiting[0] - now) / BLOCK)
             hop = (waiting[0] - now) / count
-            density = _block(rates, rate, [rate * hop], density, reach)[-1]
-            now += hop
+            density = _block(rates, rate, [rate * hop], density, reach, spare)[-1]
+            now, spare = now + hop, True
         waiting = waiting[len(block) :]
 
 
-def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, reach: int) -> Array:
+def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, reach: int, spare: bool) -> Array:
     """Results for several values of Lambda t up to BLOCK, shape (values, cells), from one sequence of powers."""
     largest = max(rate_times)
     last = math.ceil(max(largest + 10 * math.sqrt(largest), reach)) + 40
@@ -65,7 +66,7 @@ def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, r
     weights = weights[:, : int(np.flatnonzero(weights.max(axis=0))[-1]) + 1]
     terms = weights.shape[1]
     done = min(max(math.ceil(largest), BATCH), terms)
-    powers = series(rates, rate, density, weights, doubled=False)
+    powers = series(rates, rate, density, weights, doubled=False, spare=spare)
     powers.extend(done - 1)
     while done < terms and not _negligible(float(weights[-1, done - 1]), powers.last, powers.total[-1]):
         count = min(BATCH, terms - done)

@@ -11,6 +11,7 @@ from mudot.meshes.arrays import numpy_library
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.operators import across, divergence, gradient, stencil, stencil_of
+from tests.sparse import divergence_matrix, gradient_matrix
 
 
 @st.composite
@@ -89,6 +90,24 @@ def test_second_difference_converges_at_order_two(boundary: str) -> None:
         errors.append(np.abs(found + np.pi**2 * np.cos(np.pi * x)).max())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)
     assert np.log2(errors[1] / errors[2]) == pytest.approx(2, abs=0.1)
+
+
+@given(mesh=meshes(), seed=st.integers(0, 1000))
+def test_array_passes_are_the_products_with_sparse_matrices(mesh: Cartesian, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    f, u = rng.normal(size=mesh.size), rng.normal(size=mesh.faces.left.size)
+    for found, matrix, x in (
+        (gradient(mesh, f.reshape(mesh.shape)), gradient_matrix(mesh), f),
+        (divergence(mesh, u).reshape(-1), divergence_matrix(mesh), u),
+    ):
+        assert np.all(np.abs(found - matrix @ x) <= 8 * 2.0**-52 * (abs(matrix) @ np.abs(x)))
+
+
+@given(mesh=meshes(), seed=st.integers(0, 1000))
+def test_total_over_faces_weighs_by_area_times_distance(mesh: Cartesian, seed: int) -> None:
+    u = np.random.default_rng(seed).random(mesh.faces.left.size)
+    expected = float((mesh.faces.area * mesh.faces.distance * u).sum())
+    assert stencil_of(mesh, u).total(u) == pytest.approx(expected, rel=1e-13, abs=0)
 
 
 def test_stencil_is_built_once_per_mesh() -> None:

@@ -33,7 +33,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", MESHES)
-def test_gradient_and_divergence_have_the_bits_of_the_sparse_products(name: str) -> None:
+def test_gradient_and_divergence_have_the_bits_of_the_array_passes(name: str) -> None:
     mesh, rng = MESHES[name], np.random.default_rng(0)
     for _ in range(5):
         f, flux = rng.normal(size=mesh.shape), rng.normal(size=mesh.faces.left.size)

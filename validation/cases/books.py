@@ -148,7 +148,7 @@ def _large(quick: bool) -> Outcome:
     """Whole runs in three dimensions, each in a process of its own; times are reported, never judged."""
     n = 48 if quick else 128
     outcome, rows = Outcome(), []
-    announced = memory((n, n, n), transport=True)
+    announced = memory((n, n, n), transport=True, linear=True)
     for name, coupling in (("separable", 0.0), ("not separable", 0.3)):
         begin = time.perf_counter()
         command = [sys.executable, "-c", _LARGE_RUN, str(n), str(coupling)]

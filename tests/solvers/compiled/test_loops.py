@@ -91,7 +91,7 @@ def test_compiled_sums_of_a_recurrence_are_those_of_array_passes(
     start, table = rng.normal(size=mesh.size), rng.random((3, 30))
     rate = rates.radius / 2 if doubled else rates.exit_rate
     for chunk, depth in ((1, 8), (1, 2), (1, 3), (50, 5), (4096, 8), (1, 1)):
-        sweep = Swept(loops.sweep, rates, rate, start, table, doubled, chunk, depth)
+        sweep = Swept(loops, rates, rate, start.copy(), table, doubled, chunk, depth)
         largest = float(np.abs(start).max())
         one, two = Stepped(rates, rate, start, table, doubled), sweep
         for count in (1, 9, 4, 1, 14):
