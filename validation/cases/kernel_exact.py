@@ -18,10 +18,11 @@ from mudot.solvers.geometries import (
     Wasserstein,
 )
 from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel, PolynomialKernel
+from mudot.validation.cases.ladders import end as end_of
 from mudot.validation.cases.runs import balance
 from mudot.validation.convergence import orders
 from mudot.validation.exact.gaussians import Gaussian
-from mudot.validation.exact.kernel_flows import bilinear_stein
+from mudot.validation.exact.kernel_flows import bilinear_and_quadratic, bilinear_stein
 from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
@@ -112,7 +113,35 @@ def _planar(quick: bool) -> Outcome:
         rows.append((label, *errors))
     columns = ("ridge", "error, coarse mesh", "error, fine mesh", "extrapolated")
     outcome.tables.append(Table("Largest error of means and covariances at t = 0.8", columns, tuple(rows)))
+    outcome.tables.append(_joint(outcome, quick))
     return outcome
+
+
+def _joint(outcome: Outcome, quick: bool) -> Table:
+    """Ridge transport and ridge reaction together, of masses 0.9 and 1.2 on the line."""
+    begin, target, stop = Gaussian(-0.8, 1.3, 0.9), Gaussian(0.4, 0.5, 1.2), 0.7
+    rows: list[tuple[str | int | float, ...]] = []
+    for ridge in (0.1,) if quick else (0.1, 1.0):
+        transport, reaction = (PolynomialKernel(degree, 1.0) for degree in (1, 2))
+        both = KernelApproximateWasserstein(transport, ridge) + KernelApproximateFisherRao(reaction, ridge)
+        end = bilinear_and_quadratic(begin, target, stop, ridge)
+        exact = np.array([end.mass, float(end.mean[0]), float(end.covariance[0, 0])])
+        found = []
+        for cells in (50, 100):
+            mesh = Cartesian(cells, -8.0, 8.0)
+            energy = KullbackLeibler(target.cell_averages(mesh), target.log_cell_averages(mesh))
+            density = end_of(mesh, energy, both, begin.cell_averages(mesh), stop, 1e-5 if quick else 1e-6)
+            (x,) = mesh.centers
+            mass = integrate(mesh, density)
+            mean = integrate(mesh, density * x) / mass
+            found.append(np.array([mass, mean, integrate(mesh, density * (x - mean) ** 2) / mass]))
+        errors = [float(np.abs(f - exact).max()) for f in (*found, (4 * found[1] - found[0]) / 3)]
+        label = f"with reaction, ridge {ridge:g}"
+        outcome.checks.append(Check(f"{label}: error of mass, mean, variance, extrapolated", errors[2], 1e-4))
+        outcome.checks.append(Check(f"{label}: errors fall by four", errors[0] / errors[1], 0.4, "within", 4.0))
+        rows.append((f"{ridge:g}", *errors))
+    columns = ("ridge", "error, 50 cells", "error, 100 cells", "extrapolated")
+    return Table("With ridge Fisher-Rao: largest error of mass, mean and variance at t = 0.7", columns, tuple(rows))
 
 
 KERNEL_EXACT = (

@@ -9,7 +9,7 @@ import numpy as np
 from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler, MaximumMeanDiscrepancy, ReverseKullbackLeibler
-from mudot.solvers.flows import GradientFlow
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import FisherRao, Geometry, KernelApproximateFisherRao, KernelizedFisherRao, Stein
 from mudot.solvers.kernels.functions import (
     GaussianKernel,
@@ -21,7 +21,7 @@ from mudot.solvers.kernels.functions import (
 )
 from mudot.validation import reference
 from mudot.validation.cases.runs import balance
-from mudot.validation.convergence import orders
+from mudot.validation.convergence import orders, richardson
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
@@ -115,28 +115,69 @@ def _stein(quick: bool) -> Outcome:
     """With k = 1 + x y Gaussians stay Gaussians; mean and variance solve two ordinary differential equations."""
     cells = (60, 120) if quick else (60, 120, 240)
     mean, variance = reference.STEIN_BILINEAR
-    outcome, rows, errors = Outcome(), [], []
+    outcome = Outcome()
+    rows: list[tuple[str | int | float, ...]] = []
+    errors, spreads = [], []
     for n in cells:
-        mesh = Cartesian(n, -7.0, 7.0)
-        x = mesh.centers[0]
-        start, energy = Gaussian(2.0, 0.25).cell_averages(mesh), KullbackLeibler(Gaussian(0.0, 1.0).cell_averages(mesh))
-        flow = GradientFlow(mesh, energy, Stein(PolynomialKernel(1, 1.0)))
-        solution = solve(flow, start, [0.0, 1.0], rtol=1e-5)
-        m = integrate(mesh, x * solution.density[-1])
-        v = integrate(mesh, (x - m) ** 2 * solution.density[-1])
-        errors.append(abs(m - mean))
-        drift = float(np.ptp(solution.mass))
+        solution = _transported(n, Gaussian(2.0, 0.25), Gaussian(0.0, 1.0))
+        m, v = _moments(solution)
+        errors.append(m - mean)
+        spreads.append(v - variance)
         outcome.checks.append(Check(f"{n} cells: balance over dissipation", balance(solution), 1e-5))
-        outcome.checks.append(Check(f"{n} cells: mass drift", drift, 1e-12))
+        outcome.checks.append(Check(f"{n} cells: mass drift", float(np.ptp(solution.mass)), 1e-12))
         outcome.checks.append(Check(f"{n} cells: least density", float(solution.minimum.min()), 0.0, "at least"))
-        rows.append((n, m, m - mean, v, v - variance, balance(solution)))
+        listed = abs(errors[-1]) / reference.STEIN_BILINEAR_ERRORS[n]
+        outcome.checks.append(Check(f"{n} cells: error of the mean over the listed one", listed, reference.BAND))
+        if n >= 120:
+            outcome.checks.append(Check(f"{n} cells: error of the variance", abs(spreads[-1]), 2e-4))
+        rows.append((n, m, errors[-1], v, spreads[-1], balance(solution)))
     if not quick:
         order = float(orders(cells, errors)[-1])
         outcome.checks.append(Check("order of the mean's error on the finest pair", order, 0.2, "within", 2.0))
-    outcome.checks.append(Check("error of the mean on the finest mesh", errors[-1], 3e-3 if not quick else 1.2e-2))
+        extrapolated = abs(richardson(errors[-2], errors[-1]))
+        outcome.checks.append(Check("error of the mean, extrapolated", extrapolated, 1e-3))
     columns = ("cells", "mean", "error", "variance", "error", "balance / dissipation")
     outcome.tables.append(Table("Mean and variance at t = 1", columns, tuple(rows)))
+    outcome.tables.append(_centred(outcome, quick))
     return outcome
+
+
+def _centred(outcome: Outcome, quick: bool) -> Table:
+    """About its fixed mean the kernel is centred: S = q/(1 + (q/S_0 - 1) exp(-2 t)) for the variance q of the target,
+    at rate 2 whatever it is (derived)."""
+    rows: list[tuple[str | int | float, ...]] = []
+    time, cells = 0.5, (60, 120) if quick else (80, 160)
+    for q in (1.0,) if quick else (1.0, 2.0):
+        exact = q / (1 + (q / 0.25 - 1) * math.exp(-2 * time))
+        found = [_moments(_transported(n, Gaussian(0.0, 0.25), Gaussian(0.0, q), time, 1e-6))[1] - exact for n in cells]
+        gap = abs(richardson(*found))
+        outcome.checks.append(
+            Check(f"centred, target of variance {q:g}: error of the variance, extrapolated", gap, 2e-5)
+        )
+        outcome.checks.append(
+            Check(f"centred, target of variance {q:g}: errors fall by four", found[0] / found[1], 0.3, "within", 4.0)
+        )
+        rows.append((f"{q:g}", exact, *found, gap))
+    return Table(
+        f"About a fixed mean, t = {time:g}",
+        ("q", "exact variance", *(f"error, {n} cells" for n in cells), "extrapolated"),
+        tuple(rows),
+    )
+
+
+def _transported(cells: int, start: Gaussian, target: Gaussian, time: float = 1.0, rtol: float = 1e-5) -> Solution:
+    """The Stein flow of KL with k = 1 + x y on [-7, 7]."""
+    mesh = Cartesian(cells, -7.0, 7.0)
+    flow = GradientFlow(mesh, KullbackLeibler(target.cell_averages(mesh)), Stein(PolynomialKernel(1, 1.0)))
+    return solve(flow, start.cell_averages(mesh), [0.0, time], rtol=rtol)
+
+
+def _moments(solution: Solution) -> tuple[float, float]:
+    """Mean and variance at the end."""
+    mesh, density = solution.flow.mesh, solution.density[-1]
+    (x,) = mesh.centers
+    mean = integrate(mesh, x * density)
+    return mean, integrate(mesh, (x - mean) ** 2 * density)
 
 
 KERNELS = (

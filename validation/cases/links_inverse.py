@@ -101,13 +101,13 @@ def both_dekernelized(cells: int, rtol: float) -> list[Link]:
             0.01 * DeStein(kernel) + DeKernelizedFisherRao(kernel),
             0.01 * de_stein + inside,
             "μ' = div(K⁻¹∇ξ) - K⁻¹ξ",
-            (0.0, 0.02, 0.1),
+            (0.0, 0.01, 0.03),
         ),
         "KSF of KL(μ|π)": (
             kernel_sobolev_fisher(kernel, pi, weight),
             flat + 2 * weight * inside,
             "μ' = div(π∇ξ) - πξ - 2aK⁻¹ξ",
-            (0.0, 0.01, 0.05),
+            (0.0, 0.01, 0.02),
         ),
     }
     for name, (geometry, matrix, equation, times) in flows.items():

@@ -75,6 +75,33 @@ def _moments(bell: Gaussian) -> np.ndarray:
     return bell.mass * np.array([[1, r * a[1], a[2]], [r * a[1], 2 * a[2], r * a[3]], [a[2], r * a[3], a[4]]])
 
 
+def bilinear_and_quadratic(start: Gaussian, target: Gaussian, t: float, ridge: float) -> Gaussian:
+    """Ridge Wasserstein (k = 1 + x y) plus ridge Fisher-Rao (its square) on the line, any masses: both flows keep the
+    family, so that their right-hand sides add (derived).
+    """
+    if start.dimension != 1 or target.dimension != 1:
+        raise MudotError(f"quadratic kernel: expected Gaussians on the line, got {start.dimension} axes")
+    goal, precision = _coefficients(target), 1 / float(target.covariance[0, 0])
+    pull = precision * float(target.mean[0])
+
+    def right(_: float, state: np.ndarray) -> np.ndarray:
+        log_mass, m, s = state
+        bell = Gaussian(m, s, math.exp(log_mass))
+        square = _moments(bell)
+        moment = bell.mass * np.array([[1, m], [m, s + m * m]])
+        c = np.linalg.solve(moment + ridge * np.eye(2), moment @ np.array([m / s - pull, precision - 1 / s]))
+        eta = _coefficients(bell) - goal
+        d0, d1, d2 = -np.linalg.solve(square + ridge * np.eye(3), square @ eta)
+        # The reaction in (log mass, mean, variance), from log mu = constant + b x - A x^2/2.
+        ds, dm = 2 * s * s * d2, s * (math.sqrt(2) * d1 + 2 * m * d2)
+        dz = d0 + ds / (2 * s) + m * dm / s - m * m * ds / (2 * s * s)
+        return np.array([dz, dm - c[0] - c[1] * m, ds - 2 * c[1] * s])
+
+    first = np.array([math.log(start.mass), float(start.mean[0]), float(start.covariance[0, 0])])
+    log_mass, m, s = _integrated(right, first, t)
+    return Gaussian(m, s, math.exp(log_mass))
+
+
 def ridge_constant(start: float, target: float, weight: float, ridge: float, t: float) -> float:
     """The level c(t) of constant densities on a torus under the ridge Fisher-Rao flow of KL(pi | .), start > target:
     log(c - p) + ridge/(w p) log((c - p)/c) + t stays constant, w the integral of the kernel (derived)."""
