@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 
@@ -17,6 +18,9 @@ Function = Callable[..., Array]
 _POINTS = {1: 6, 2: 5, 3: 3}
 """Gauss points per axis: exact to degree 2n-1, so order 12, 10 and 6 by dimension."""
 _CHUNK = 1 << 21
+_HOT = 1 << 15
+"""Cells whose sums of exponentials stay in cache."""
+_FAR = 600.0
 
 
 def average(mesh: Cartesian, function: Function, points: int | None = None) -> np.ndarray:
@@ -41,19 +45,46 @@ def log_average(mesh: Cartesian, log_function: Function, points: int | None = No
     >>> float(log_average(Cartesian(1, 0.0, 1.0), lambda x: -1000 + 0 * x)[0])
     -1000.0
     """
-    result = np.full(mesh.shape, -np.inf)
-    for rows, weight, coordinates in _samples(mesh, points):
-        result[rows] = np.logaddexp(result[rows], np.log(weight) + log_function(*coordinates))
+    result = np.empty(mesh.shape)
+    for rows, samples in groupby(_samples(mesh, points, _HOT), lambda sample: sample[0]):
+        center = log_function(*np.ix_(mesh.centers[0][rows], *mesh.centers[1:]))
+        sums = _sums_of_exponentials(log_function, samples, center)
+        result[rows] = _log_sums(log_function, _samples(mesh, points, _HOT, rows)) if sums is None else center + sums
     return result
 
 
-def _samples(mesh: Cartesian, points: int | None) -> Iterator[tuple[slice, float, Axes]]:
-    """Quadrature samples: rows of axis 0 (bounded chunks), the weight, and one shifted coordinate per cell."""
+def _sums_of_exponentials(
+    log_function: Function, samples: Iterator[tuple[slice, float, Axes]], center: Array
+) -> Array | None:
+    """log of the averages over the values at the centre; None where they are too far apart for that."""
+    total = np.zeros(np.shape(center))
+    if not np.all(np.isfinite(center)):
+        return None
+    for _, weight, coordinates in samples:
+        term = log_function(*coordinates) - center
+        if not np.max(term) < _FAR:
+            return None
+        total += weight * np.exp(term)
+    return np.log(total) if np.min(total) > 0 else None
+
+
+def _log_sums(log_function: Function, samples: Iterator[tuple[slice, float, Axes]]) -> Array:
+    """log of the averages, whatever they are: several times slower."""
+    total = -np.inf
+    for _, weight, coordinates in samples:
+        total = np.logaddexp(total, np.log(weight) + log_function(*coordinates))
+    return total
+
+
+def _samples(
+    mesh: Cartesian, points: int | None, chunk: int = _CHUNK, only: slice | None = None
+) -> Iterator[tuple[slice, float, Axes]]:
+    """Quadrature samples: rows of axis 0 (bounded chunks, or some of them), the weight, and one shifted coordinate per
+    cell."""
     nodes, weights = np.polynomial.legendre.leggauss(points or _POINTS[mesh.dimension])
     shifted = [np.multiply.outer(nodes / 2, w) + c for w, c in zip(mesh.widths, mesh.centers, strict=True)]
-    height = max(1, _CHUNK // max(1, mesh.size // mesh.shape[0]))
-    for start in range(0, mesh.shape[0], height):
-        rows = slice(start, start + height)
+    height = max(1, chunk // max(1, mesh.size // mesh.shape[0]))
+    for rows in [only] if only else [slice(k, k + height) for k in range(0, mesh.shape[0], height)]:
         for index in np.ndindex(*(len(nodes),) * mesh.dimension):
             axes = [axis[i] for axis, i in zip(shifted, index, strict=True)]
             axes[0] = axes[0][rows]

@@ -45,6 +45,8 @@ _SAFETY = 4.0
 """Of the estimate of what the rule errs by."""
 _SPLIT = 4e-16
 """Round-off of the split into what stays and what moves."""
+_DENSE = 64
+"""Cells up to which a dense matrix costs less than a sparse one."""
 _SIDE_BY_SIDE = 8
 """Lines from which on they are solved beside each other."""
 _BLOCK = 64
@@ -95,17 +97,17 @@ class Line:
         return min(float((self.right + self.left + both + np.roll(both, 1)).max()), 2 * self.exit_rate)
 
     def generator(self) -> Any:
-        """A on densities, sparse (n, n)."""
+        """A on densities, (n, n): dense if it is small, else sparse."""
         n = self.widths.size
         here = np.arange(n)
-        masses = scipy.sparse.coo_array(
-            (
-                np.concatenate([self.right, self.left, -(self.right + self.left)]),
-                (np.concatenate([(here + 1) % n, (here - 1) % n, here]), np.concatenate([here] * 3)),
-            ),
-            shape=(n, n),
-        )
-        return (masses * self.widths[None, :] / self.widths[:, None]).tocsr()
+        rates = np.concatenate([self.right, self.left, -(self.right + self.left)])
+        rows, columns = np.concatenate([(here + 1) % n, (here - 1) % n, here]), np.concatenate([here] * 3)
+        entries = rates * self.widths[columns] / self.widths[rows]
+        if n > _DENSE:
+            return scipy.sparse.coo_array((entries, (rows, columns)), shape=(n, n)).tocsr()
+        matrix = np.zeros((n, n))
+        np.add.at(matrix, (rows, columns), entries)
+        return matrix
 
     def pivots(self, duration: float, part: slice) -> np.ndarray:
         """Of the factors of z_k/duration - A for some of the shifts; those of all shifts are kept for a while."""

@@ -24,6 +24,7 @@ from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
+import scipy.sparse
 
 from mudot.meshes import threads
 from mudot.meshes.arrays import Array, array_module, library_of, numpy_library, to_host
@@ -221,11 +222,10 @@ class FokkerPlanck:
         key = (duration, axis)
         if key not in self._factors:
             library, line = library_of(self.log_target), self._lines[axis]
-            if library.xp is np:
-                self._factors[key] = tensor.exponential(line.generator(), line.widths, duration)
-            else:
-                dense, widths = map(library.to_device, (line.generator().toarray(), line.widths))
-                self._factors[key] = tensor.exponential(dense, widths, duration)
+            matrix = line.generator()
+            if library.xp is not np:
+                matrix = library.to_device(matrix.toarray() if scipy.sparse.issparse(matrix) else matrix)
+            self._factors[key] = tensor.exponential(matrix, library.to_device(line.widths), duration)
             while sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES and len(self._factors) > 3:
                 self._factors.popitem(last=False)
         return self._factors[key]

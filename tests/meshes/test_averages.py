@@ -207,3 +207,20 @@ def test_periodic_prolongation_sees_across_the_seam() -> None:
 def test_arrays_that_are_no_densities_are_refused(density: np.ndarray, word: str) -> None:
     with pytest.raises(MudotError, match=word):
         check_density(Cartesian(4, 0.0, 1.0), density, "start")
+
+
+@pytest.mark.parametrize("slope", [3.0, 2000.0, -2000.0, 1e6])
+def test_log_averages_are_those_of_gauss_points_however_steep(slope: float) -> None:
+    mesh, (nodes, weights) = Cartesian(3, 0.0, 3.0), np.polynomial.legendre.leggauss(4)
+    logs = slope * (np.arange(3)[:, None] + (1 + nodes) / 2) + np.log(weights / 2)
+    found = log_average(mesh, lambda x: slope * x, points=4)
+    assert found == pytest.approx(np.logaddexp.reduce(logs, axis=1), rel=1e-14)
+
+
+def test_log_averages_know_empty_cells_and_constants() -> None:
+    mesh = Cartesian((4, 3), (-1.0, 0.0), (1.0, 1.0))
+    found = log_average(mesh, lambda x, _: np.where(x > 0.25, 0.0, -np.inf))
+    assert np.all(found[:2] == -np.inf) and np.abs(found[3]).max() < 1e-15
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    assert found[2] == pytest.approx(math.log(weights[nodes > 0].sum() / 2), rel=1e-14)
+    assert np.abs(log_average(mesh, lambda *_: -3.0) + 3).max() < 1e-15  # type: ignore[arg-type, return-value]
