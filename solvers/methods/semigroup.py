@@ -22,9 +22,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from mudot.meshes import threads
 from mudot.meshes.arrays import Array, array_module, library_of, numpy_library, to_host
@@ -222,9 +222,9 @@ class FokkerPlanck:
         key = (duration, axis)
         if key not in self._factors:
             library, line = library_of(self.log_target), self._lines[axis]
-            matrix = line.generator()
+            matrix: Any = line.generator()
             if library.xp is not np:
-                matrix = library.to_device(matrix.toarray() if scipy.sparse.issparse(matrix) else matrix)
+                matrix = library.to_device(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
             self._factors[key] = tensor.exponential(matrix, library.to_device(line.widths), duration)
             while sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES and len(self._factors) > 3:
                 self._factors.popitem(last=False)

@@ -129,7 +129,7 @@ class Tails:
         decay: see `Rates`
         """
         slowest = min(self._slowest(block, decay) for block in blocks(self.flat))
-        return -0.6 * math.log(TAIL_ERROR) / slowest if slowest > 0 else math.inf
+        return -0.75 * math.log(TAIL_ERROR) / slowest if slowest > 0 else math.inf
 
     def _slowest(self, block: slice, decay: Array) -> float:
         """The smallest decay in the cells of a block that are out of reach."""
