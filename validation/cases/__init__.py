@@ -34,6 +34,7 @@ from mudot.validation.cases.splitting import SPLITTING
 from mudot.validation.cases.stationary import STATIONARY
 from mudot.validation.cases.transport import TRANSPORT
 from mudot.validation.cases.witnesses import WITNESSES
+from mudot.validation.cases.witnesses_law import WITNESSES_LAW
 from mudot.validation.outcome import Case
 
 ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_LATE, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
@@ -52,7 +53,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Interaction-force transport, and which geometry converges to which", (*FLAT, *LIMITS)),
     ("Evolutionary Γ-convergence", GAMMA_CASES),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
-    ("Networks and particles", (*NETWORK, *WITNESSES)),
+    ("Networks and particles", (*NETWORK, *WITNESSES, *WITNESSES_LAW)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),
     ("Error bars, references and comparison", (*CERTIFICATES, *LIBRARY, *COMPARISON)),

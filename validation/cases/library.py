@@ -5,7 +5,7 @@ from __future__ import annotations
 from mudot.validation import references
 from mudot.validation.outcome import Case, Check, Outcome, Table
 
-_QUICK = ("gaussian-1d/sfr-kl", "gaussian-1d/swfr-kl", "double-well-1d/w-kl")
+_QUICK = ("gaussian-1d/swfr-kl", "double-well-1d/w-kl")
 
 
 def _recomputed(quick: bool) -> Outcome:

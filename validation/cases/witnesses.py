@@ -176,7 +176,7 @@ def _in_step(quick: bool) -> Outcome:
     for witness in witnesses():
         if witness.name not in _WITHOUT_NOISE:
             continue
-        truth, shrink = _extrapolated(witness), _WITHOUT_NOISE[witness.name]
+        truth, shrink = extrapolated(witness), _WITHOUT_NOISE[witness.name]
         steps = [shrink * tau for tau in taus]
         errors = [_error(witness, truth, start, tau) for tau in steps]
         power = float(np.polyfit(np.log(steps[-3:]), np.log(errors[-3:]), 1)[0])
@@ -203,7 +203,7 @@ _WITHOUT_NOISE = {
 """Methods without randomness after the start, and how much their steps are smaller."""
 
 
-def _extrapolated(witness: Witness) -> Reference:
+def extrapolated(witness: Witness) -> Reference:
     """The limit without its error of second order in the cells: (4 fine - coarse)/3 as signed point masses."""
     coarse, fine = (witness.limit(Cartesian(cells, -6.0, 6.0)) for cells in (320, 640))
     points, masses = np.concatenate([fine.points, coarse.points]), np.concatenate([fine.masses * 4, -coarse.masses]) / 3
