@@ -4,90 +4,20 @@ check that it concerns. Every section of the report has a plant."""
 from __future__ import annotations
 
 import dataclasses
-import importlib
-from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from mudot.solvers.energies import DeRegularizedMMD
-from mudot.solvers.flows import Solution
 from mudot.solvers.fluxes import harmonic
 from mudot.solvers.geometries import FisherRao, FlatFisherRao, KernelizedFisherRao, Spherical
 from mudot.solvers.methods.splitting import SymmetricSplitting
-from mudot.validation import reference, runner
+from mudot.validation import reference
 from mudot.validation.cases import SECTIONS
 from mudot.validation.particles.samplers import Langevin
 from mudot.validation.particles.targets import mixture
 from mudot.validation.rates import mass, theorems
-
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-def module(name: str) -> ModuleType:
-    """A module of validation cases."""
-    return importlib.import_module(f"mudot.validation.cases.{name}")
-
-
-def replaced(name: str, **attributes: Any) -> Plant:
-    """Names of a module of cases that mean something else."""
-
-    def put(patch: pytest.MonkeyPatch) -> None:
-        for attribute, value in attributes.items():
-            patch.setattr(module(name), attribute, value)
-
-    return put
-
-
-def scaled(owner: Any, name: str, factor: float) -> Plant:
-    """A constant or a function of an oracle, times a factor."""
-    honest = getattr(owner, name)
-    if isinstance(honest, dict):
-        return lambda patch: patch.setattr(owner, name, _times(honest, factor))
-    return lambda patch: patch.setattr(owner, name, lambda *a, **k: factor * honest(*a, **k))
-
-
-def _times(value: Any, factor: float) -> Any:
-    """Numbers, tuples and tables of them."""
-    if isinstance(value, dict):
-        return {key: _times(entry, factor) for key, entry in value.items()}
-    return tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
-
-
-def spoiled(name: str, share: float = 1e-2) -> Plant:
-    """A scheme that ends beside the solution: what lies in the upper half of the cells grows by a share."""
-
-    def put(patch: pytest.MonkeyPatch) -> None:
-        honest = module(name).solve
-
-        def solve(*arguments: Any, **options: Any) -> Solution:
-            solution: Solution = honest(*arguments, **options)
-            frames = [*solution.frames]
-            density = frames[-1].density.copy()
-            density[len(density) // 2 :] *= 1 + share
-            frames[-1] = dataclasses.replace(
-                frames[-1],
-                density=density,
-                mass=frames[-1].mass * (1 + share),
-                energy=frames[-1].energy * (1 + share),
-                balance=frames[-1].balance + share * abs(solution.frames[0].energy),
-            )
-            return dataclasses.replace(solution, frames=tuple(frames))
-
-        patch.setattr(module(name), "solve", solve)
-
-    return put
-
-
-def both(*plants: Plant) -> Plant:
-    """Several at once."""
-
-    def put(patch: pytest.MonkeyPatch) -> None:
-        for plant in plants:
-            plant(patch)
-
-    return put
+from tests.validation.plants import Plant, both, module, red, replaced, scaled, spoiled
 
 
 def few(plant: Plant) -> Plant:
@@ -238,10 +168,8 @@ ALL = {**PLANTS, **SLOW}
 def test_what_is_planted_turns_the_case_red_where_it_should(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, put, claim = ALL[plant]
     put(monkeypatch)
-    result = runner.run_case(name, quick=True)
-    assert not result.error, result.error
-    red = [check.claim for check in result.outcome.checks if not check.passed]
-    assert any(claim in text for text in red), red
+    found = red(name)
+    assert any(claim in text for text in found), found
 
 
 def test_every_section_of_the_report_has_a_plant() -> None:
@@ -261,5 +189,4 @@ def test_a_case_cut_short_for_a_plant_is_green_without_it(name: str, monkeypatch
         "rates: wrong symbol": replaced("rates_torus", geometries=lambda mode: {"FR": (FisherRao(), 1.0)}),
     }[name]
     shorter(monkeypatch)
-    red = [check.claim for check in runner.run_case(ALL[name][0], quick=True).outcome.checks if not check.passed]
-    assert [claim for claim in red if "number of pairs" not in claim] == []
+    assert [claim for claim in red(ALL[name][0]) if "number of pairs" not in claim] == []

@@ -14,6 +14,7 @@ from mudot.validation.cases.gamma_rates import GAMMA_RATES
 from mudot.validation.cases.gamma_smoothed import GAMMA_SMOOTHED
 from mudot.validation.cases.gamma_studies import GAMMA_STUDIES
 from mudot.validation.cases.gamma_transport import GAMMA_TRANSPORT
+from mudot.validation.cases.gamma_weak import GAMMA_WEAK
 from mudot.validation.cases.hidden_link import HIDDEN_LINK
 from mudot.validation.cases.identities import IDENTITIES
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
@@ -24,6 +25,9 @@ from mudot.validation.cases.network import NETWORK
 from mudot.validation.cases.nonlinear import NONLINEAR
 from mudot.validation.cases.papers import PAPERS
 from mudot.validation.cases.rates import RATES
+from mudot.validation.cases.rates_convexity import RATES_CONVEXITY
+from mudot.validation.cases.rates_kernel import RATES_KERNEL
+from mudot.validation.cases.rates_kl import RATES_KL
 from mudot.validation.cases.rates_late import RATES_LATE
 from mudot.validation.cases.rates_mass import RATES_MASS
 from mudot.validation.cases.rates_torus import RATES_TORUS
@@ -37,10 +41,27 @@ from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.cases.witnesses_law import WITNESSES_LAW
 from mudot.validation.outcome import Case
 
-ALL_RATES: tuple[Case, ...] = (*RATES, *RATES_LATE, *RATES_TRANSPORT, *RATES_MASS, *RATES_TORUS)
+ALL_RATES: tuple[Case, ...] = (
+    *RATES,
+    *RATES_LATE,
+    *RATES_TRANSPORT,
+    *RATES_KL,
+    *RATES_KERNEL,
+    *RATES_CONVEXITY,
+    *RATES_MASS,
+    *RATES_TORUS,
+)
 """What `mudot rates` computes."""
 
-GAMMA_CASES: tuple[Case, ...] = (*GAMMA_STUDIES, *GAMMA, GAMMA_RATES, *GAMMA_EXACT, GAMMA_TRANSPORT, GAMMA_SMOOTHED)
+GAMMA_CASES: tuple[Case, ...] = (
+    *GAMMA_STUDIES,
+    *GAMMA,
+    GAMMA_RATES,
+    *GAMMA_EXACT,
+    GAMMA_TRANSPORT,
+    GAMMA_SMOOTHED,
+    GAMMA_WEAK,
+)
 """Those of `mudot gamma`."""
 
 SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (

@@ -14,7 +14,17 @@ from mudot.solvers.inputs import Inputs
 from mudot.solvers.problem import build
 from mudot.validation.gamma.distances import distances, total
 from mudot.validation.gamma.families import QUANTITIES, Study, refined
-from mudot.validation.gamma.systems import Curve, Functionals, System, averages, bent, functionals, gauss, oscillating
+from mudot.validation.gamma.systems import (
+    Curve,
+    Functionals,
+    System,
+    averages,
+    bent,
+    functionals,
+    gauss,
+    oscillating,
+    simpson,
+)
 
 BEND = 0.3
 """Size of the strong perturbation that is no solution."""
@@ -29,6 +39,7 @@ class Ladder:
     weak:     D_lambda(w_lambda) / D_0(u) for oscillations w_lambda weakly to u, empty where there are none
     smoothed: sup_t |u_lambda - u|_1 of smoothed recovery sequences, empty where none are asked for
     balances: |F(T) + D - F(0)| of every member and the limit last, over F(0)
+    halves:   |D^rate - D^slope| of them, over D: on solutions the two are equal
     chain:    |J by its definition - J by the residual rate| of the other curve, over D, all systems, limit last
     times, energies: of every member and the limit last, shape (members + 1, times)
     other_gap: J_0 of the other curve
@@ -39,6 +50,7 @@ class Ladder:
     weak: np.ndarray
     smoothed: np.ndarray
     balances: np.ndarray
+    halves: np.ndarray
     chain: np.ndarray
     times: np.ndarray
     energies: np.ndarray
@@ -63,9 +75,9 @@ def measure(study: Study, refinement: float, rtol: float, points: int) -> Ladder
     points in time. Raises FlowFailed where a flow does."""
     members, limit = systems(study, refinement, rtol)
     stop = study.limit.time.stop
-    nodes, weights = gauss(stop, points)
-    grid = np.linspace(0, stop, 2 * points + 1) if study.smoothers else np.array([])
-    times = np.unique(np.concatenate([[0.0, stop], study.limit.time.times(), nodes, grid]))
+    # Smoothed curves are built step by step: their rule is Simpson's on the grid of the steps.
+    nodes, weights = simpson(stop, points) if study.smoothers else gauss(stop, points)
+    times = np.unique(np.concatenate([[0.0, stop], study.limit.time.times(), nodes]))
     # Points of quadrature differ between tolerances; what is largest over time is so at the outputs of the file.
     seen_at = np.searchsorted(times, np.asarray(study.limit.time.times()))
     curve_of = partial(_curve, times=times, nodes=nodes, weights=weights)
@@ -75,43 +87,46 @@ def measure(study: Study, refinement: float, rtol: float, points: int) -> Ladder
     keep = limit.flow.geometry.conserves_mass
     other = bent(solution, nodes, stop, BEND, _shape(mesh, 1), keep)
     smooth = not study.smoothers
-    charged = functionals(limit, solution)
+    charged = functionals(limit, solution, ["rate"])
     known = functionals(limit, other) if smooth else charged
     rows: dict[str, list[float]] = {name: [] for name in QUANTITIES}
-    strong, weak, far, balances, chain, energies = [], [], [], [], [], []
+    strong, weak, far, balances, halves, chain, energies = [], [], [], [], [], [], []
     finest = study.limit.mesh.cells[0] // 8
     for number, (member, x) in enumerate(zip(members, study.distances, strict=True)):
         found = member.solve(times)
         row = _solutions(member, found, limit, base, seen_at)
         if not study.of_meshes:
-            row["gap_of_members"] = functionals(limit, curve_of(member, found)).gap
+            row["gap_of_members"] = functionals(limit, curve_of(member, found), ["gap"]).gap
         if smooth:
-            row["gap_of_limit"] = functionals(member, solution).gap
+            row["gap_of_limit"] = functionals(member, solution, ["gap"]).gap
             charge = functionals(member, other)
             row |= _differences(charge, known)
-            pushed = functionals(member, bent(solution, nodes, stop, min(1.0, x**0.5), _shape(mesh, 2), keep))
+            push = bent(solution, nodes, stop, min(1.0, x**0.5), _shape(mesh, 2), keep)
+            pushed = functionals(member, push, ["rate"])
             row["strong"] = abs(pushed.dissipation - charged.dissipation)
             strong.append(pushed.dissipation / charged.dissipation - 1)
             chain.append(_chain(charge))
             if not study.of_meshes:
                 periods = max(1, finest >> (len(members) - 1 - number))
-                waves = functionals(member, oscillating(solution, periods, WAVES, keep))
+                waves = functionals(member, oscillating(solution, periods, WAVES, keep), ["rate"])
                 weak.append(waves.dissipation / charged.dissipation)
         else:
             smoother = System(build(refined(study.smoothers[number], refinement, rtol)))
-            cost, distance = _smoothed(member, smoother, base, times, grid, limit)
+            cost, distance = _smoothed(member, smoother, limit, nodes, solution.states)
             row["recovery"] = abs(cost - charged.dissipation)
             far.append(distance)
         for name in QUANTITIES:
             rows[name].append(row.get(name, np.nan))
         balances.append(_balance(found))
+        halves.append(_halves(found))
         energies.append(found.energy)
     balances.append(_balance(base))
+    halves.append(_halves(base))
     chain.append(_chain(known))
     energies.append(limit.factor * base.energy)
     values = {name: np.array(row) for name, row in rows.items() if np.any(np.isfinite(row))}
-    return Ladder(values, np.array(strong), np.array(weak), np.array(far), np.array(balances), np.array(chain), times,
-                  np.array(energies), known.gap)  # fmt: skip
+    return Ladder(values, np.array(strong), np.array(weak), np.array(far), np.array(balances), np.array(halves),
+                  np.array(chain), times, np.array(energies), known.gap)  # fmt: skip
 
 
 def _curve(system: System, solution: Solution, times: np.ndarray, nodes: np.ndarray, weights: np.ndarray) -> Curve:
@@ -149,6 +164,11 @@ def _balance(found: Solution) -> float:
     return float(abs(found.balance[-1]) / abs(found.energy[0]))
 
 
+def _halves(found: Solution) -> float:
+    rate, slope = float(found.rate[-1].sum()), float(found.slope[-1].sum())
+    return abs(rate - slope) / (rate + slope)
+
+
 def _shape(mesh: Cartesian, mode: int) -> np.ndarray:
     """A smooth field of size 1: cosines on circles, which every kernel has there; between walls a polynomial of degree
     2, which the quadratic kernel has too."""
@@ -160,15 +180,16 @@ def _shape(mesh: Cartesian, mode: int) -> np.ndarray:
 
 
 def _smoothed(
-    member: System, smoother: System, base: Solution, times: np.ndarray, grid: np.ndarray, limit: System
+    member: System, smoother: System, limit: System, grid: np.ndarray, densities: np.ndarray
 ) -> tuple[float, float]:
     """D_lambda of u_lambda' = u_lambda g_lambda, g_lambda = (K + sqrt(lambda))^-1 K g with g = u'/u of the limit, and
     the largest L1 distance to u. There lambda |g_lambda|^2 = sqrt(lambda) <g - g_lambda, g_lambda> in L2(u_lambda).
     Steps are exponential midpoint rules over two intervals of the grid, the integral is Simpson's rule.
+
+    densities: u on the grid
     """
     mesh, beta = member.problem.mesh, getattr(member.problem.geometry, "reaction", 1.0)
     ridge = smoother.problem.geometry.ridge  # type: ignore[attr-defined]
-    densities = base.density[np.searchsorted(times, grid)]
     growth = [limit.flow.rate(u) / u for u in densities]
 
     def field(u: np.ndarray, g: np.ndarray) -> np.ndarray:

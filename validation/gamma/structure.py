@@ -20,14 +20,17 @@ def violations(members: list[System], limit: System, monotone: bool) -> dict[str
     """The worst violations, and what is tolerated: of Fenchel's inequality R(u) + R*(-xi) >= -<xi, u>, relative to
     R + R*; and, where the family is `monotone`, of R decreasing and R* increasing along the ladder and to the limit.
 
-    States, forces and rates are random; the rates are images of forces under the first member, so that R is finite.
+    States, forces and rates are random; the rates are images of forces under the first member, so that R is finite,
+    or under the limit, where only that keeps the mass.
     """
+    keeps = limit.flow.geometry.conserves_mass and not members[0].flow.geometry.conserves_mass
+    giver = limit if keeps else members[0]
     mesh, rng = members[0].problem.mesh, np.random.default_rng(3)
     fenchel, down, up, end = [], [], [], []
     for _ in range(STATES):
         density = members[0].problem.start * np.exp(0.5 * _field(mesh, rng))
         xi, force = _field(mesh, rng), _field(mesh, rng)
-        u = members[0].flow.discrete_geometry.onsager(mesh, density).apply(force)
+        u = giver.flow.discrete_geometry.onsager(mesh, density).apply(force)
         primal, dual = [], []
         for system in (*members, limit):
             onsager = system.flow.discrete_geometry.onsager(mesh, density)

@@ -23,8 +23,8 @@ from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 __all__ = ["FlowFailed", "case_of", "computed", "gamma_study"]
 
-POINTS = 5
-"""Gauss points in time."""
+POINTS = 4
+"""Gauss points in time; two more for the bar."""
 LIMINF = 0.02
 """Share of D_0 by which D_lambda of the last, strongly perturbed curve may lie below it."""
 BALANCE = 1e-4
@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 def gamma_study(path: str | Path, quick: bool = False, say: Say = lambda line: None) -> Outcome:
     """Compute the study of a file: checks, tables and curves.
 
-    quick: half the cells, one member less;   say: told what is being computed
+    quick: three members, half of many cells;   say: told what is being computed
     Raises MudotError for a file that cannot be used, FlowFailed where a flow fails.
     """
     return computed(read_study(path), quick, say)
@@ -113,6 +113,7 @@ def _books(fine: Ladder) -> list[Check]:
     """Every system's own solution closes its balance; J by its definition is J by the residual rate."""
     return [
         Check("J of every system's own solution, over F(0): largest", float(fine.balances.max()), BALANCE),
+        Check("D^rate - D^slope of every system's own solution, over D: largest", float(fine.halves.max()), BALANCE),
         *([Check("other curve: J by definition minus J by the residual rate, over D", float(fine.chain.max()), CHAIN),
            Check("other curve: it is no solution, J_0", fine.other_gap, 1e-3, "at least")] if fine.strong.size else []),
     ]  # fmt: skip

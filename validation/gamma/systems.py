@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +20,9 @@ from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.problem import Problem
 from mudot.validation.finished import FlowFailed
+
+PARTS = ("rate", "slope", "gap")
+"""Of what a system charges: R(u'), R*(-xi), and R(u' + K xi); R costs a solve each time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +52,21 @@ class System:
         """F."""
         return self.factor * self.problem.energy.value(self.problem.mesh, density)
 
-    def potentials(self, density: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        """(R(u'), R*(-xi), R(u' + K xi)) at one state; infinite where the rate is not in the reach of K."""
+    def potentials(self, density: np.ndarray, rate: np.ndarray, asked: Sequence[str] = PARTS) -> np.ndarray:
+        """(R(u'), R*(-xi), R(u' + K xi)) at one state, NaN for what is not asked; infinite where the rate is not in the
+        reach of K."""
         flow = self.flow
         onsager = flow.discrete_geometry.onsager(flow.mesh, density)
         xi = flow.energy.first_variation(flow.mesh, density)
         image = onsager.apply(xi)
-        found = [0.5 * integrate(flow.mesh, xi * image)]
-        for u, guess in ((rate, -xi), (rate + image, None)):
-            try:
-                found.append(sum(onsager.primal(u, guess)))
-            except NotConverged:
-                found.append(np.inf)
-        slope, speed, gap = found
-        return self.factor * np.array([speed, slope, gap])
+        found = dict.fromkeys(PARTS, np.nan) | {"slope": 0.5 * integrate(flow.mesh, xi * image)}
+        for name, u, guess in (("rate", rate, -xi), ("gap", rate + image, None)):
+            if name in asked:
+                try:
+                    found[name] = sum(onsager.primal(u, guess))
+                except NotConverged:
+                    found[name] = np.inf
+        return self.factor * np.array(list(found.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Functionals:
-    """D^rate, D^slope and J (from the residual rate) of a curve, and J by its definition."""
+    """D^rate, D^slope and J (from the residual rate) of a curve, and J by its definition; NaN: not asked."""
 
     rate: float
     slope: float
@@ -121,10 +125,10 @@ def averages(fine: Cartesian, density: np.ndarray, coarse: Cartesian) -> np.ndar
     return np.asarray(density)
 
 
-def functionals(system: System, curve: Curve) -> Functionals:
-    """What the system charges for a curve."""
+def functionals(system: System, curve: Curve, asked: Sequence[str] = PARTS) -> Functionals:
+    """What the system charges for a curve; NaN for what is not asked."""
     curve = curve.on(system.problem.mesh)
-    parts = [system.potentials(u, v) for u, v in zip(curve.states, curve.rates, strict=True)]
+    parts = [system.potentials(u, v, asked) for u, v in zip(curve.states, curve.rates, strict=True)]
     rate, slope, gap = map(float, curve.weights @ np.array(parts))
     start, end = map(system.energy, curve.ends)
     return Functionals(rate, slope, gap, end + rate + slope - start)
@@ -134,6 +138,18 @@ def gauss(stop: float, points: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of Gauss's rule on [0, stop]."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     return stop * (nodes + 1) / 2, stop * weights / 2
+
+
+def simpson(stop: float, panels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Simpson's rule on so many panels of two steps each.
+
+    >>> simpson(6.0, 1)[1].tolist()
+    [1.0, 4.0, 1.0]
+    """
+    nodes = np.linspace(0, stop, 2 * panels + 1)
+    weights = np.tile([2.0, 4.0], panels + 1)[:-1]
+    weights[[0, -1]] = 1
+    return nodes, weights * (nodes[1] / 3)
 
 
 def bent(curve: Curve, nodes: np.ndarray, stop: float, size: float, shape: np.ndarray, keep_mass: bool) -> Curve:

@@ -54,7 +54,7 @@ def bounded_constant(depth: float) -> float:
 
 def spherical_constant(p: float) -> float:
     """inf Var_mu(phi_p') / D_p over probability densities for p <= 1/2, by two-point densities: a part of pi with the
-    ratio r, and all other mass on a null set, so that s is infinite there (derived; to be confirmed for p > 1/3).
+    ratio r, and all other mass on a null set, so that s is infinite there (derived; see `rates.spherical`).
 
     >>> round(spherical_constant(0.35), 4), round(spherical_constant(0.45), 4)
     (1.5319, 1.4163)

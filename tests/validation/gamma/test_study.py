@@ -92,7 +92,7 @@ def test_a_broken_balance_a_wrong_rate_and_a_wrong_limit_turn_red(
     assert any("power" in claim for claim in wrong) or any("numbers" in claim for claim in wrong)
     honest = System.potentials
     with monkeypatch.context() as patch:
-        patch.setattr(System, "potentials", lambda s, u, v: honest(s, u, v) * [1.01, 1, 1])
+        patch.setattr(System, "potentials", lambda s, u, v, asked: honest(s, u, v, asked) * [1.01, 1, 1])
         assert any("J by definition" in claim for claim in failed(computed(read_study(written(tmp_path)))))
     with monkeypatch.context() as patch:
         patch.setattr(studies, "violations", lambda *_: {"R* increasing along the ladder": (1e-3, 1e-6)})
