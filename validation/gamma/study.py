@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 def gamma_study(path: str | Path, quick: bool = False, say: Say = lambda line: None) -> Outcome:
     """Compute the study of a file: checks, tables and curves.
 
-    quick: three members, half of many cells;   say: told what is being computed
+    quick: half the cells, three members;   say: told what is being computed
     Raises MudotError for a file that cannot be used, FlowFailed where a flow fails.
     """
     return computed(read_study(path), quick, say)
