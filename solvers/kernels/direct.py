@@ -38,6 +38,25 @@ def direct_inverse(operator: KernelOperator, f: Array, epsilon: float, on: Place
     return _by_blocks(operator, f, epsilon, on)
 
 
+def features_ridge(
+    operator: KernelOperator, masses: Array, values: Array, shift: float, on: Place
+) -> tuple[Array, float] | None:
+    """(K_mu + shift)^-1 K_mu values for kernels of finite rank, and its squared norm, where round-off allows it."""
+    if operator.path != "features":
+        return None
+    if on == "cells":
+        return cast(Features, operator.cells).ridge(masses, values, shift)
+    mesh, parts, total = operator.mesh, [], 0.0
+    for gram, block, shape in zip(operator.faces, face_blocks(mesh), face_shapes(mesh), strict=True):
+        if block.stop > block.start:
+            found = cast(Features, gram).ridge(masses[block].reshape(shape), values[block].reshape(shape), shift)
+            if found is None:
+                return None
+            parts.append(found[0].reshape(-1))
+            total += found[1]
+    return (array_module(values).concatenate(parts) if parts else values + 0), total
+
+
 def _by_blocks(operator: KernelOperator, f: Array, epsilon: float, on: Place) -> Array:
     """One solve for the cells, or one for the faces of each orientation."""
     mesh, weights = operator.mesh, operator.weights(on)

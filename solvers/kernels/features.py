@@ -14,10 +14,14 @@ from functools import cached_property, reduce
 import numpy as np
 import scipy.linalg
 
-from mudot.meshes.arrays import Array, ArrayLibrary, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
 from mudot.solvers.kernels.axes import along
 from mudot.solvers.kernels.functions import PolynomialKernel
 from mudot.solvers.kernels.points import Points
+
+_EPSILON = float(np.finfo(float).eps)
+_DIGITS = 1e-11
+"""Relative round-off that a direct ridge solve may have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,26 @@ class Features:
         tensor = np.zeros(self.coefficients.shape)
         tensor.reshape(-1)[used] = root * scipy.linalg.solve(shifted, inside, assume_a="pos")
         return (values - self._expanded(library.to_device(tensor))) / shift
+
+    def ridge(self, masses: Array, values: Array, shift: float) -> tuple[Array, float] | None:
+        """(G diag(masses) + shift)^-1 G masses values and its squared norm in the Hilbert space, for any masses, by the
+        Gram matrix of the monomials under them; None where round-off of that matrix is not far below the shift."""
+        library, xp = library_of(masses), array_module(masses)
+        used, root, _ = self._small
+        sums = masses
+        for axis, power in enumerate(self.powers):
+            doubled = xp.concatenate([power, power[:, 1:] * power[:, -1:]], axis=1)
+            sums = along(doubled.T, sums, axis)
+        exponents = np.unravel_index(used, self.coefficients.shape)
+        pairs = tuple(np.add.outer(e, e) for e in exponents)
+        matrix = library.to_host(sums)[pairs] * np.multiply.outer(root, root)
+        if _EPSILON * float(np.trace(matrix)) > _DIGITS * shift:
+            return None
+        load = library.to_host(self._projected(masses * values)).reshape(-1)[used] * root
+        found = scipy.linalg.solve(matrix + shift * np.eye(root.size), load, assume_a="pos")
+        tensor = np.zeros(self.coefficients.shape)
+        tensor.reshape(-1)[used] = root * found
+        return self._expanded(library.to_device(tensor)), float(found @ found)
 
     @cached_property
     def _small(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.errors import MudotError
-from mudot.solvers.kernels.direct import direct_inverse, markov_line
+from mudot.solvers.kernels.direct import direct_inverse, features_ridge, markov_line
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.kernels.markov import MarkovInverse
 from mudot.solvers.kernels.nystrom import Nystrom, nystrom
@@ -63,7 +63,8 @@ def ridge(
     masses:         >= 0, of the shape of xi; where they are 0, xi does not matter (it may be infinite)
     guess:          the `y` of a similar problem
     preconditioner: of `ridge_preconditioner`, for the same place and similar masses
-    In one dimension the Laplace kernel is solved directly, (mu + ridge K^-1) f = mu xi. Raises MudotError for
+    In one dimension the Laplace kernel is solved directly, (mu + ridge K^-1) f = mu xi, and so are polynomial kernels,
+    by the Gram matrix of their features, where round-off allows it. Raises MudotError for
     ridge <= 0, negative masses and kernels that are not positive; NotConverged, with the residual, where iterations
     fail.
 
@@ -83,6 +84,9 @@ def ridge(
     line = markov_line(operator, on)
     if line is not None:
         return _local_ridge(line, masses, right, ridge)
+    small = features_ridge(operator, masses, xp.where(masses > 0, xi, 0.0), ridge, on)
+    if small is not None:
+        return _of_features(*small, root, right, ridge)
     found = shifted_gradients(
         lambda y: root * operator.gram_on(on, root * y), ridge, right, guess, tolerance, preconditioner
     )
@@ -97,6 +101,16 @@ def _local_ridge(line: MarkovInverse, masses: Array, right: Array, ridge: float)
     y = (right - root * f) / ridge
     norm_squared = line.norm_squared(solved)
     return RidgeSolution(f, y, norm_squared, _residual(right, root * f, ridge * norm_squared), 0, 0.0)
+
+
+def _of_features(f: Array, norm_squared: float, root: Array, right: Array, ridge: float) -> RidgeSolution:
+    """The best multiple, as in `_scaled`, of a solution by its coefficients."""
+    image = root * f
+    total, part = float((right * image).sum()), float((image * image).sum())
+    factor = total / (part + ridge * norm_squared) if total > 0 else 1.0
+    image, norm_squared = factor * image, factor**2 * norm_squared
+    y = (right - image) / ridge
+    return RidgeSolution(factor * f, y, norm_squared, _residual(right, image, ridge * norm_squared), 0, 0.0)
 
 
 def _scaled(found: LinearSolution, f: Array, root: Array, right: Array, ridge: float) -> RidgeSolution:

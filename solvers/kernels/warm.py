@@ -48,7 +48,7 @@ class RidgeMemory:
         tolerance: float = DEFECT,
     ) -> RidgeSolution:
         """The ridge regression of xi, of the shape of the masses; raises as `ridge` does."""
-        if markov_line(operator, on) is not None:
+        if operator.path == "features" or markov_line(operator, on) is not None:
             return ridge(operator, masses, xi, regularization, tolerance=tolerance, on=on)
         known = self._sequences.setdefault((id(operator), on, slot), Sequence())
         first = self._sequences[id(operator), on, 0] if slot else known

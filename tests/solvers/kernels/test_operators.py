@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +20,7 @@ from mudot.solvers.kernels import (
     LaplaceKernel,
     MaternKernel,
     PolynomialKernel,
+    convolution,
     kernel_operator,
 )
 from mudot.solvers.kernels.operators import Path
@@ -156,6 +158,62 @@ def test_memory_is_proportional_to_the_mesh(kernel: Kernel) -> None:
     small, large = (kernel_operator(kernel, Cartesian((n, n), (0, 0), (1, 1)), HOST) for n in (64, 256))
     assert small.bytes >= 8 * 64**2 and large.bytes <= 1.05 * 16 * small.bytes
     assert large.bytes <= 40 * 8 * large.mesh.size
+
+
+def prime_factors(number: int) -> list[int]:
+    found, factor = [], 2
+    while number > 1:
+        while number % factor == 0:
+            found.append(factor)
+            number //= factor
+        factor += 1
+    return found
+
+
+WITH_IMAGES = [LaplaceKernel(0.1), MaternKernel(0.1, 1.5), MaternKernel(0.1, 2.5)]
+RADIAL = [(k, "periodic") for k in WITH_IMAGES] + [
+    (k, "no-flux") for k in (*WITH_IMAGES, InverseMultiquadricKernel(0.1))
+]
+SIDES = {
+    "no-flux": {1: (2503, 10_007, 40_009), 2: (31, 97, 257), 3: (11, 23, 41)},
+    "periodic": {1: (2560, 10_240, 40_960), 2: (32, 96, 256), 3: (12, 24, 40)},
+}
+"""Cells along an axis, by dimension. Padded axes are primes, whose own transforms would be slow."""
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize(("kernel", "boundary"), RADIAL)
+def test_products_of_radial_kernels_cost_n_log_n_operations(
+    kernel: Kernel, boundary: str, dimension: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[tuple[int, ...]] = []
+
+    class Counting:
+        """The transforms of the host, with the lengths that they are asked for."""
+
+        def rfftn(self, values: np.ndarray, s: tuple[int, ...]) -> np.ndarray:
+            lengths.append(tuple(s))
+            return np.asarray(HOST.fft.rfftn(values, s=s))
+
+        def irfftn(self, values: np.ndarray, s: tuple[int, ...]) -> np.ndarray:
+            lengths.append(tuple(s))
+            return np.asarray(HOST.fft.irfftn(values, s=s))
+
+    monkeypatch.setattr(convolution, "library_of", lambda values: replace(HOST, fft=Counting()))
+    costs = []
+    for side in SIDES[boundary][dimension]:
+        grid = Cartesian((side,) * dimension, (0.0,) * dimension, (1.0,) * dimension, boundary)
+        operator = kernel_operator(kernel, grid, HOST)
+        assert operator.path == "convolution"
+        operator.cells  # noqa: B018, the spectrum is made once
+        lengths.clear()
+        operator.apply(np.ones(grid.shape))
+        assert len(lengths) == 2  # there and back
+        # A mixed-radix transform of length p q r ... costs p + q + r + ... operations a point (Cooley and Tukey 1965).
+        operations = sum(np.prod(s) * sum(sum(prime_factors(length)) for length in s) for s in lengths)
+        costs.append(operations / (grid.size * np.log2(grid.size)))
+    bound = 2 * 2.5 * (1 if boundary == "periodic" else 2.5**dimension)
+    assert max(costs) < bound and costs[-1] < 1.3 * costs[0], costs
 
 
 def test_faces_of_a_uniform_mesh_share_the_matrices_of_the_cells() -> None:

@@ -26,7 +26,9 @@ from mudot.solvers.kernels import (
     ridge,
     ridge_preconditioner,
 )
+from mudot.solvers.kernels.direct import features_ridge
 from mudot.solvers.kernels.iterations import shifted_gradients
+from mudot.solvers.kernels.operators import Place
 from mudot.solvers.linear import NotConverged
 from tests import device
 from tests.device_cases import assert_close
@@ -279,11 +281,27 @@ def test_a_memory_does_without_preconditioner_for_large_ridges_and_keeps_sequenc
     assert memory.solve(operator, masses, np.cos(x), 1e-2).iterations <= 1
 
 
-def test_polynomial_regression_takes_as_many_iterations_as_there_are_features() -> None:
+@pytest.mark.parametrize("on", ["cells", "faces"])
+def test_polynomial_regression_is_solved_by_its_features(on: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     grid = Cartesian((24, 24), (-2.0, -2.0), (2.0, 2.0))
     operator = kernel_operator(PolynomialKernel(2, 1.0), grid, HOST)
-    found = ridge(operator, density(grid) * grid.volumes, field(grid), 1e-3)
-    assert found.iterations <= 8  # 1, x, y, xx, xy, yy, and two for round-off
+    shape = grid.shape if on == "cells" else grid.faces.left.shape
+    xi, masses = np.cos(np.arange(float(np.prod(shape)))).reshape(shape), np.ones(shape) / 300
+    found = ridge(operator, masses, xi, 1e-3, on=on)
+    assert found.iterations == 0 and found.residual < 1e-14
+    monkeypatch.setattr("mudot.solvers.kernels.solves.features_ridge", lambda *given: None)
+    iterated = ridge(operator, masses, xi, 1e-3, tolerance=1e-12, on=on)
+    assert 0 < iterated.iterations <= 10  # 1, x, y, xx, xy, yy, on faces for each orientation, and a few for round-off
+    np.testing.assert_allclose(found.f, iterated.f, rtol=0, atol=1e-10)
+    assert found.rkhs_norm_squared == pytest.approx(iterated.rkhs_norm_squared, rel=1e-9)
+
+
+def test_features_whose_round_off_is_above_the_ridge_are_left_to_iterations() -> None:
+    operator, x, volumes = on_line(PolynomialKernel(8, 1.0), 64, 4.0)
+    masses = normal(0, 1)(x) * volumes
+    assert features_ridge(operator, masses, np.cos(x), 1e-3, "cells") is None
+    assert features_ridge(operator, masses, np.cos(x), 1e6, "cells") is not None
+    assert ridge(operator, masses, np.cos(x), 1e-3, tolerance=1e-8).iterations > 0
 
 
 def test_impossible_accuracy_is_refused_with_the_residual_that_was_reached() -> None:
