@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from mudot.meshes.averages import integrate, norm
+from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.flows import GradientFlow, Solution, solve
@@ -69,9 +69,10 @@ def assert_onsager(
     assert primal + sum(onsager.dual(eta)) > cross
 
 
-def assert_derivative(mesh: Cartesian, energy: Energy, density: np.ndarray, change: np.ndarray, rel: float) -> None:
+def assert_derivative(
+    mesh: Cartesian, energy: Energy, density: np.ndarray, change: np.ndarray, rel: float, step: float = 1e-4
+) -> None:
     """The first variation in a direction is the central difference of the values."""
-    step = 1e-4
     rise = energy.value(mesh, density + step * change) - energy.value(mesh, density - step * change)
     slope = integrate(mesh, energy.first_variation(mesh, density) * change)
     assert slope == pytest.approx(rise / (2 * step), rel=rel)
@@ -90,11 +91,6 @@ def decay_of_wave(
     solution = completed(mesh, energy, geometry, 1 + size * wave, [0.0, time], rtol)
     first, last = (integrate(mesh, (density - 1) * wave) for density in solution.density)
     return -math.log(last / first) / time
-
-
-def apart(mesh: Cartesian, one: Solution, two: Solution) -> float:
-    """The largest L1 distance over the outputs."""
-    return max(norm(mesh, a - b) for a, b in zip(one.density, two.density, strict=True))
 
 
 Pair = Callable[[np.ndarray], tuple[Energy, Geometry]]

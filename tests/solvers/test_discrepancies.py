@@ -27,6 +27,7 @@ from mudot.solvers.geometries.fisher_rao import FisherRao
 from mudot.solvers.kernels.functions import GaussianKernel, MaternKernel
 from mudot.solvers.kernels.operators import kernel_operator
 from mudot.solvers.linear import NotConverged
+from tests.solvers.flow_cases import assert_books_in_order, assert_derivative, completed, neutral
 
 LINE = Cartesian(48, -3.0, 3.0)
 RING = Cartesian(40, 0.0, 1.0, "periodic")
@@ -50,11 +51,7 @@ def test_first_variation_is_the_derivative_of_the_value(name: str, place: str) -
     mesh = MESHES[place]
     mu, pi = data(mesh)
     energy: Energy = KernelSteinDiscrepancy(GaussianKernel(0.4), pi) if name == "ksd" else InverseSobolev(pi)
-    change = np.random.default_rng(0).standard_normal(mesh.shape)
-    change = change - integrate(mesh, change) / integrate(mesh, np.ones(mesh.shape))
-    rise = energy.value(mesh, mu + 1e-4 * change) - energy.value(mesh, mu - 1e-4 * change)
-    expected = integrate(mesh, energy.first_variation(mesh, mu) * change)
-    assert rise / 2e-4 == pytest.approx(expected, rel=1e-7)
+    assert_derivative(mesh, energy, mu, neutral(mesh, 0), 1e-7)
 
 
 @every_mesh
@@ -128,10 +125,9 @@ def test_kl_decays_at_least_exponentially_along_lawgd_and_every_mode_at_rate_one
 def test_wasserstein_flow_of_the_stein_discrepancy_lowers_it_and_balances() -> None:
     mu, pi = data(RING)
     for kernel in (GaussianKernel(0.1), MaternKernel(0.1, 2.5)):
-        solution = solve(GradientFlow(RING, KernelSteinDiscrepancy(kernel, pi), Wasserstein()), mu, [0.0, 1e-3])
-        assert solution.status == "complete"
-        assert solution.energy[-1] < 0.9 * solution.energy[0] and solution.minimum.min() > 0
-        assert np.max(np.abs(solution.balance)) < 1e-6 * solution.dissipation[-1]
+        solution = completed(RING, KernelSteinDiscrepancy(kernel, pi), Wasserstein(), mu, [0.0, 1e-3], 1e-6)
+        assert solution.energy[-1] < 0.9 * solution.energy[0]
+        assert_books_in_order(solution, 1e-6)
 
 
 def test_kernelized_force_of_reverse_kl_is_the_force_of_mmd() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import (
@@ -19,20 +16,14 @@ from mudot.solvers.energies import (
     Moreau,
     chi_squared,
 )
-from mudot.solvers.flows import GradientFlow, solve
-from mudot.solvers.geometries import FisherRao, Spherical
-from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel
+from mudot.solvers.geometries import FisherRao
+from mudot.solvers.kernels.functions import EnergyDistanceKernel, LaplaceKernel
+from tests.solvers.flow_cases import assert_books_in_order, assert_derivative, completed, normal
 
 LINE = Cartesian(80, -4.0, 4.0)
-TORUS = Cartesian(48, 0.0, 1.0, "periodic")
 
 
-def normal(mean: float, variance: float) -> np.ndarray:
-    x = LINE.centers[0]
-    return np.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
-
-
-MU, PI = normal(0.5, 0.6), normal(-0.3, 1.0)
+MU, PI = normal(LINE, 0.5, 0.6), normal(LINE, -0.3, 1.0)
 KERNEL = LaplaceKernel(0.5)
 
 
@@ -57,10 +48,7 @@ ENERGIES = {
 @pytest.mark.parametrize("regularization", [1.0, 1e-2])
 def test_first_variations_are_derivatives(name: str, regularization: float) -> None:
     energy: Energy = ENERGIES[name](PI, regularization)
-    change = MU * np.sin(3 * LINE.centers[0] + 0.4)
-    step = 1e-4
-    slope = (energy.value(LINE, MU + step * change) - energy.value(LINE, MU - step * change)) / (2 * step)
-    assert integrate(LINE, energy.first_variation(LINE, MU) * change) == pytest.approx(slope, rel=1e-6)
+    assert_derivative(LINE, energy, MU, MU * np.sin(3 * LINE.centers[0] + 0.4), 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -82,31 +70,10 @@ def test_regularization_leads_from_the_divergence_to_the_discrepancy(make: objec
     assert abs(large[1] - weak) < 0.15 * abs(large[0] - weak) and large[1] == pytest.approx(weak, rel=5e-3)
 
 
-@pytest.mark.parametrize("mode", [1, 2])
-@pytest.mark.parametrize("name", ["drmmd", "kale", "moreau"])
-def test_small_waves_decay_at_the_linear_rate(name: str, mode: int) -> None:
-    width, strength = 0.08, 0.05
-    target, omega, kernel = np.ones(48), 2 * math.pi * mode, GaussianKernel(width)
-    k = width * math.sqrt(2 * math.pi) * math.exp(-((width * omega) ** 2) / 2)
-    energy, rate = {
-        "drmmd": (DeRegularizedMMD(kernel, target, strength), 2 * (1 + strength) * k / (k + strength)),
-        "kale": (Kale(kernel, target, strength), (1 + strength) * k / (k + strength)),
-        "moreau": (Moreau(kernel, target, strength, 2.0), k / (k + strength)),
-    }[name]
-    wave = np.cos(omega * TORUS.centers[0])
-    start = 1 + 1e-4 * wave
-    solution = solve(GradientFlow(TORUS, energy, Spherical(FisherRao())), start, [0.0, 1.0], rtol=1e-7)
-    waves = [integrate(TORUS, (density - 1) * wave) for density in solution.density]
-    assert -math.log(waves[1] / waves[0]) == pytest.approx(rate, rel=2e-4)
-
-
 def test_flows_lower_the_energy_and_balance() -> None:
     for name in ENERGIES:
-        flow = GradientFlow(LINE, ENERGIES[name](PI, 0.1), FisherRao())
-        solution = solve(flow, MU, [0.0, 0.3, 1.0], rtol=1e-5)
-        assert solution.status == "complete"
-        assert np.all(np.diff(solution.energy) < 0)
-        assert np.max(np.abs(solution.balance)) < 1e-5 * solution.energy[0]
+        solution = completed(LINE, ENERGIES[name](PI, 0.1), FisherRao(), MU, [0.0, 0.3, 1.0], 1e-5)
+        assert_books_in_order(solution, 1e-5)
 
 
 def test_unusable_parameters_are_refused() -> None:

@@ -41,16 +41,14 @@ def _data(mesh: Cartesian) -> tuple[np.ndarray, np.ndarray]:
     return mu / integrate(mesh, mu), pi / integrate(mesh, pi)
 
 
-def _meshes(quick: bool) -> dict[str, Cartesian]:
-    line = Cartesian(80, -2.0, 2.0)
-    return {"line": line} if quick else {"line": line, "plane": Cartesian((28, 24), (-2.0, -2.0), (2.0, 2.0))}
+MESHES = {"line": Cartesian(80, -2.0, 2.0), "plane": Cartesian((28, 24), (-2.0, -2.0), (2.0, 2.0))}
 
 
 def _relaxation(quick: bool) -> Outcome:
     """One linear equation, mu' = -(mu - pi), by five gradient systems."""
     outcome, rows = Outcome(), []
     times = [0.0, 0.5, 1.0, 2.0]
-    for place, mesh in _meshes(quick).items():
+    for place, mesh in MESHES.items():
         mu, pi = _data(mesh)
         mmd, chi, kl = MaximumMeanDiscrepancy(KERNEL, pi), chi_squared(pi), ReverseKullbackLeibler(pi)
         flows: dict[str, tuple[Energy, Geometry]] = {
@@ -82,7 +80,7 @@ def _diffusion(quick: bool) -> Outcome:
     """Fokker-Planck as a flat flow, and with a relaxation that commutes with it."""
     outcome, rows = Outcome(), []
     times = [0.0, 0.1, 0.4]
-    for place, mesh in _meshes(quick).items():
+    for place, mesh in MESHES.items():
         mu, pi = _data(mesh)
         chi = chi_squared(pi)
 

@@ -80,9 +80,7 @@ _KERNELS: dict[str, Kernel] = {
 def _link(quick: bool) -> Outcome:
     """Two code paths, one equation: mu' = -mu K(mu - pi)."""
     outcome, rows, curves = Outcome(), [], []
-    meshes = {"line": Cartesian(120, -5.0, 5.0)}
-    if not quick:
-        meshes["plane"] = Cartesian((40, 36), (-4.0, -4.0), (4.0, 4.0))
+    meshes = {"line": Cartesian(120, -5.0, 5.0), "plane": Cartesian((40, 36), (-4.0, -4.0), (4.0, 4.0))}
     times = [0.0, 0.5, 1.0, 2.0, 4.0]
     for place, mesh in meshes.items():
         centres = mesh.coordinates
