@@ -44,7 +44,7 @@ def conjugate_gradients(
     regular = (diagonal > _VACUUM) | (diagonal == 0)
     inverse = xp.where(regular, 1 / xp.where(diagonal > _VACUUM, diagonal, 1.0), 0.0)
     x = xp.zeros_like(right) if guess is None else guess + 0
-    residual = right - apply(x) if guess is not None else right + 0
+    residual = right - apply(guess) if guess is not None else right + 0
     scale = _product(weight, right, inverse, right)
     enough = tolerance**2 * scale + floor**2 * float((weight * diagonal).sum())
     if scale == 0:
@@ -65,7 +65,8 @@ def conjugate_gradients(
         residual -= step * image
         image = inverse * residual
         new = _product(weight, residual, image)
-        direction *= new / rho
+        # A new array: the operator may remember what it was given.
+        direction = (new / rho) * direction
         direction += image
         rho = new
     reached = (rho / scale) ** 0.5

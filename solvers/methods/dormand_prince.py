@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.integrate import RK45
 
 from mudot.meshes.arrays import Array
 from mudot.solvers.compiled import fused
@@ -34,6 +33,8 @@ def interpolation(share: float) -> np.ndarray:
     >>> np.allclose(interpolation(1.0)[:6], STAGES[-1])
     True
     """
+    from scipy.integrate import RK45  # a quarter of a second that few runs need
+
     return np.asarray(RK45.P @ share ** np.arange(1, 5))
 
 

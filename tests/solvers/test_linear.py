@@ -70,3 +70,16 @@ def test_inconsistent_singular_system_fails_honestly() -> None:
     matrix = 2 * np.eye(n) - np.roll(np.eye(n), 1, 0) - np.roll(np.eye(n), -1, 0)
     with pytest.raises(NotConverged):
         conjugate_gradients(lambda x: matrix @ x, np.ones(n), np.ones(n), np.diag(matrix))
+
+
+def test_what_the_operator_is_given_stays_as_it_was() -> None:
+    """Operators may remember it: solves inside of them start from earlier ones."""
+    weight, matrix, right = system(12, 6)
+    given: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        given.append((x, x.copy()))
+        return np.asarray(matrix @ x)
+
+    conjugate_gradients(apply, right, weight, np.diag(matrix), guess=right / 3, tolerance=1e-12)
+    assert len(given) > 3 and all(np.array_equal(x, then) for x, then in given)
