@@ -109,6 +109,13 @@ def inflow(mesh: Cartesian, velocity: Array, mobility: Array, factor: float = 1.
     return out.reshape(mesh.shape)
 
 
+def diffusion(mesh: Cartesian, mobility: Array, f: Array) -> Array:
+    """`operators.diffusion`: div(mobility gradient(f))."""
+    if _loops(mesh, mobility, f) is None:
+        return operators.diffusion(mesh, mobility, f)
+    return inflow(mesh, gradient(mesh, f), mobility, -1.0)
+
+
 def bounded_mobility(mesh: Cartesian, density: Array, rule: Bounded) -> Array:
     """`rule(mesh, density)`."""
     loops = _loops(mesh, density) if rule.base is None else None

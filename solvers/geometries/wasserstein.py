@@ -13,7 +13,8 @@ from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.geometries.algebra import Composable, positive, weighted
 from mudot.solvers.geometries.force import optimal_force
 from mudot.solvers.means import logarithmic_mean
-from mudot.solvers.operators import across, diffusion, gradient, stencil_of
+from mudot.solvers.operators import across, gradient, stencil_of
+from mudot.solvers.structured import diffusion
 
 FaceMobility = Callable[[Cartesian, Array], Array]
 """The density that stands on the faces, shape (faces,), for cell averages of the mesh's shape."""

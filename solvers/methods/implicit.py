@@ -50,10 +50,13 @@ _SHORTEST = 1e-8
 _NEWTON, _UP, _DOWN = 30, 3.0, 50.0
 """Iterations, and how far log b may go in one of them: far down is safe, for there the equation is linear in it."""
 _ENOUGH, _ALIKE = 1e-13, 1e-6
-"""Newton's method ends where a step moves this share of the mass, and no cell by more than this share of itself."""
+"""Newton's method ends where its next step would move less than this share of the mass, and no cell by more than this
+share of itself."""
 _SHARE, _NOISE = 1e-5, 1e-9
-"""Instead of the first, this share of rtol will do: the next step would be shorter by more than that. Steps below the
-second that no longer shrink are round-off, which the inverse of a smooth kernel makes larger."""
+"""Instead of the first, this share of rtol will do. Steps below the second that no longer shrink are round-off, which
+the inverse of a smooth kernel makes larger."""
+_LOOSE, _TIGHT = 1e-3, 1e-5
+"""Residuals that linear solves leave: as much as the Newton step will miss by itself (Eisenstat and Walker 1996)."""
 _STEEPEST = 3.0
 """Slopes up to this multiple of the mean one make a monotone cubic (Fritsch and Carlson 1980)."""
 _LAYER = 1e-2
@@ -92,8 +95,9 @@ class Step:
 class StageSolver(Protocol):
     """Newton's method for b - r + c K xi(b) = 0 in log b."""
 
-    def change(self, density: Array, right: Array, factor: float) -> Array:
-        """The Newton step of log b at b = `density`; right: r, factor: c."""
+    def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
+        """The Newton step of log b at b = `density`; right: r, factor: c, forcing: residual that the linear solve may
+        leave, over its right-hand side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,7 @@ class ByOperator:
     energy: Pointwise
     geometry: Geometry
 
-    def change(self, density: Array, right: Array, factor: float) -> Array:
+    def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
         """One solve by conjugate gradients in the inner product of the mesh."""
         onsager = self.geometry.onsager(self.mesh, density)
         share = self.energy.logarithmic_curvature(self.mesh, density)
@@ -115,7 +119,7 @@ class ByOperator:
             -rest,
             volumes(self.mesh, density),
             weight + factor * onsager.diagonal(),
-            tolerance=1e-9,
+            tolerance=forcing,
             floor=1e-16,
         )
         return solved.solution / share
@@ -136,8 +140,8 @@ class ByKernel:
     onsager: InverseOnsager
     spherical: bool
 
-    def change(self, density: Array, right: Array, factor: float) -> Array:
-        """One solve; two where the mass is kept."""
+    def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
+        """One solve, to the accuracy that its dual form needs whatever the forcing; two where the mass is kept."""
         share = self.energy.logarithmic_curvature(self.mesh, density)
         rest = self.onsager.smoothed(density - right) / factor + self.energy.first_variation(self.mesh, density)
         if self.spherical:
@@ -232,7 +236,10 @@ class DiagonallyImplicit:
         new = density
         for row in STAGES:
             right = density + tau * combined(row, rates) if row else density
-            found = self._stage(new, right, factor, max(_ENOUGH, _SHARE * rtol))
+            guess = new
+            if rates:
+                guess = xp.clip(right + factor * rates[-1], new / 2, 2 * new)
+            found = self._stage(guess, right, factor, max(_ENOUGH, _SHARE * rtol))
             if found is None:
                 return None
             new = found
@@ -250,20 +257,24 @@ class DiagonallyImplicit:
 
     def _stage(self, guess: Array, right: Array, factor: float, enough: float) -> Array | None:
         """b > 0 with b - r + c K xi(b) = 0, from a guess, to `enough` of the mass or to what round-off leaves."""
-        xp, now, before = array_module(guess), guess, np.inf
+        xp, now, forcing, before = array_module(guess), guess, _LOOSE, (np.inf, np.inf)
         for _ in range(_NEWTON):
             try:
-                step = self._solver.change(now, right, factor)
+                step = self._solver.change(now, right, factor, forcing)
             except NotConverged:
                 return None
             if not bool(xp.isfinite(step).all()):
                 return None
             now = xp.maximum(now * xp.exp(xp.clip(step, -_DOWN, _UP)), np.finfo(float).tiny)
             moved = integrate(self.mesh, now * xp.abs(step)) / integrate(self.mesh, now)
-            done = moved <= enough or _NOISE >= moved >= before / 2
-            if done and float(xp.abs(step).max()) <= _ALIKE:
+            largest = float(xp.abs(step).max())
+            # Newton's method squares what is missing, the linear solve leaves its share; what was seen counts too.
+            left, alike = (
+                size * max(forcing, largest, size / last) for size, last in zip((moved, largest), before, strict=True)
+            )
+            if (left <= enough or _NOISE >= moved >= before[0] / 2) and alike <= _ALIKE:
                 return now
-            before = moved
+            forcing, before = min(_LOOSE, max(_TIGHT, alike, 0.3 * enough / left)), (moved, largest)
         return None
 
     @cached_property

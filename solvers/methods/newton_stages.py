@@ -8,9 +8,10 @@ each step one linear solve for the change v of the force, dlog b = v/p with p = 
 
 F is the part of K that does not look at the density, A the Fokker-Planck generator: for an energy int phi(s) dpi the
 Wasserstein part is -alpha A (pi g(s)) with g' = s phi'', and that is its derivative. Without A the operator is
-symmetric and conjugate gradients do; with it, stabilised biconjugate ones. The preconditioner is the same operator with
-constants in place of weights, diagonal in the basis of the kernel, in which the iterations live: how many there are
-depends on how much the density varies, not on the mesh.
+symmetric and conjugate gradients do; with it, stabilised biconjugate ones. With W for the weight b/p, T for the rest,
+the preconditioner is (W + s)^(1/2) (T + s) (W + s)^(1/2)/s with constants in T, which the basis of the kernel makes
+diagonal: for s the geometric mean of the largest T and the smallest W + T it is as good where W is small as where it is
+large, and the iterations, in the variables (W + s)^(1/2) y, do not depend on the mesh.
 """
 
 from __future__ import annotations
@@ -44,8 +45,6 @@ from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.kernels.spectral import Basis, basis_of, invertible
 from mudot.solvers.linear import stabilised_biconjugate_gradients
 
-_FORCING = 1e-5
-"""Residual of a linear solve over its right-hand side: each step of Newton's method gains as much."""
 _MARGIN = 1e-9
 """Smallest share of the largest eigenvalue of K + epsilon for which it is inverted as it stands."""
 _FACTORED = 40_000
@@ -106,8 +105,9 @@ class ByBasis:
     parts: Parts
     basis: Basis
 
-    def change(self, density: Array, right: Array, factor: float) -> Array:
-        """The Newton step of log b at b = `density`; right: r, factor: c. Raises NotConverged."""
+    def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
+        """The Newton step of log b at b = `density`; right: r, factor: c, forcing: residual of the linear solve over
+        its right-hand side. Raises NotConverged."""
         mesh, basis, root = self.mesh, self.basis, self.basis.root
         share = self.energy.logarithmic_curvature(mesh, density)
         rest = self._residual(density, right, factor)
@@ -116,9 +116,18 @@ class ByBasis:
             weight = weight + factor * flat.reaction * flat.reference
         symbol = factor * self._inverse
 
+        smooth = self.parts.transport * float(density.mean())
+        smooth += sum(flat.transport * float(flat.reference.mean()) for flat in self.parts.flat_transport)
+        stiff, moving = smooth * basis.laplacian, self.parts.inverse_transport
+        if moving is not None:
+            stiff = stiff + moving.transport * basis.laplacian / (basis.kernel + moving.regularization)
+        total = symbol + factor * stiff
+        shift = float(total.max() * (total.min() + weight.min())) ** 0.5
+        scale, inverse = 1 / array_module(weight).sqrt(weight + shift), shift / (total + shift)
+
         def apply(coordinates: Array) -> Array:
-            y = basis.out_of(coordinates)
-            image, v = weight * y, y / root
+            y = scale * basis.out_of(coordinates)
+            image, v = weight * y + basis.multiplied(symbol, y), y / root
             for flat in self.flat:
                 image = image + factor * root * flat.apply(v)
             if self.parts.spherical:
@@ -126,25 +135,17 @@ class ByBasis:
             if self.generator is not None:
                 moved = (self.generator @ (density * v).reshape(-1)).reshape(mesh.shape)
                 image = image - (factor * self.parts.transport) * root * moved
-            return basis.into(image) + basis.diagonal(symbol, coordinates)
-
-        smooth = self.parts.transport * float(density.mean())
-        smooth += sum(flat.transport * float(flat.reference.mean()) for flat in self.parts.flat_transport)
-        stiff = smooth * basis.laplacian
-        part = self.parts.inverse_transport
-        if part is not None:
-            stiff = stiff + part.transport * basis.laplacian / (basis.kernel + part.regularization)
-        inverse = 1 / (float(weight.mean()) + symbol + factor * stiff)
+            return basis.into(scale * image)
 
         def precondition(coordinates: Array) -> Array:
             return basis.diagonal(inverse, coordinates)
 
-        wanted = basis.into(-root * rest)
+        wanted = basis.into(-scale * root * rest)
         if self.generator is None:
-            solved = shifted_gradients(apply, 0.0, wanted, None, _FORCING, precondition)
+            solved = shifted_gradients(apply, 0.0, wanted, None, forcing, precondition)
         else:
-            solved = stabilised_biconjugate_gradients(apply, precondition, wanted, _FORCING)
-        y = basis.out_of(solved.solution)
+            solved = stabilised_biconjugate_gradients(apply, precondition, wanted, forcing)
+        y = scale * basis.out_of(solved.solution)
         v = y / root
         return self._shortened(density, right, factor, v, v / share, rest)
 
@@ -222,7 +223,7 @@ class ByDiffusion:
     reaction: float
     spherical: bool
 
-    def change(self, density: Array, right: Array, factor: float) -> Array:
+    def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
         """As `ByBasis.change`."""
         share, xi = (
             self.energy.logarithmic_curvature(self.mesh, density),
@@ -241,7 +242,7 @@ class ByDiffusion:
             def apply(w: Array) -> Array:
                 return inside * w - speed * (self.generator @ (steepness * w))
 
-            w = stabilised_biconjugate_gradients(apply, lambda r: r / diagonal, -rest, _FORCING).solution
+            w = stabilised_biconjugate_gradients(apply, lambda r: r / diagonal, -rest, forcing).solution
         return w.reshape(self.mesh.shape) / density
 
     @cached_property
