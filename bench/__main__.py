@@ -2,8 +2,8 @@
 
     python -m bench [--quick] [--minutes M] [--output FOLDER]
 
-Every measurement runs in a process of its own, one after the other, on one thread. Peers that are not installed are
-skipped with one line; a solver that took long on one mesh is not tried on finer ones.
+Every measurement runs in a process of its own, one after the other, on one thread unless it says otherwise. Peers that
+are not installed are skipped with one line; a solver that took long on one mesh is not tried on finer ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PACKAGES = {"FiPy": "fipy", "fplanck": "fplanck", "py-pde": "pde", "mudot": "num
 _PEERS = ("FiPy", "fplanck", "py-pde")
 _LIMIT = 60.0
 _COMPILING = 180.0
-"""Seconds for one process; py-pde compiles for longer than it computes."""
+"""Seconds for one process; py-pde and fplanck compile for longer than they compute."""
 
 
 @dataclass(frozen=True)
@@ -38,39 +38,50 @@ class Plan:
     problem: str
     solvers: tuple[str, ...]
     cells: tuple[int, ...]
+    threads: int = 1
 
 
 FULL = (
     Plan("P1n", ("mudot",), (32, 64, 128, 256, 512, 1024)),
-    Plan("P1n", ("mudot, extrapolated",), (16, 32, 64, 128, 256)),
+    Plan("P1n", ("mudot, extrapolated",), (8, 16, 32, 64, 128, 256)),
     Plan("P1n", ("CN + splu",), (32, 64, 128, 256, 512)),
-    Plan("P4", ("mudot",), (32, 64, 128, 256)),
-    Plan("P4", ("solve_ivp BDF",), (32, 64, 128)),
-    Plan("P5", ("mudot", "matrix products alone"), (64, 128, 256, 512)),
-    Plan("P5", ("dense sum",), (64,)),
-    Plan("P1n", ("expm_multiply", "solve_ivp BDF", "solve_ivp RK45", "FiPy"), (32, 64, 128)),
     Plan("P1", ("mudot",), (32, 64, 128, 256, 512, 1024)),
-    Plan("P1", ("mudot, extrapolated",), (16, 32, 64, 128)),
+    Plan("P1", ("mudot, extrapolated",), (8, 16, 32, 64, 128)),
     Plan("P1", ("CN + splu",), (32, 64, 128, 256, 512)),
     Plan("P2", ("mudot",), (16, 32, 64, 128)),
-    Plan("P2", ("mudot, extrapolated",), (16, 32, 64)),
-    Plan("P2", ("expm_multiply", "solve_ivp RK45", "FiPy"), (16, 32, 64)),
+    Plan("P2", ("mudot, extrapolated",), (8, 16, 32, 64)),
+    Plan("P3", ("mudot",), (64, 256, 1024, 4096, 16384)),
+    Plan("P3", ("mudot, extrapolated",), (64, 128, 256, 512)),
     Plan("P3", ("CN + splu",), (256, 1024, 4096)),
-    Plan("P3", ("mudot",), (128, 256, 512, 1024)),
-    Plan("P1n", ("fplanck",), (32, 64, 128)),
-    Plan("P2", ("fplanck",), (16, 32)),
-    Plan("P1n", ("py-pde",), (32, 64, 128)),
-    Plan("P1", ("py-pde", "expm_multiply", "FiPy"), (64, 128)),
-    Plan("P4", ("py-pde",), (64, 128)),
+    Plan("P4", ("mudot",), (32, 64, 128, 256)),
+    Plan("P5", ("mudot", "matrix products alone"), (64, 128, 256, 512)),
+    Plan("P5", ("dense sum",), (64,)),
+    Plan("P1n", ("mudot",), (512,), 2),
+    Plan("P1", ("mudot",), (1024,), 2),
+    Plan("P2", ("mudot",), (128,), 2),
+    Plan("P4", ("mudot",), (256,), 2),
+    Plan("P5", ("mudot",), (512,), 2),
+    Plan("P2", ("expm_multiply", "solve_ivp RK45", "FiPy"), (16, 32, 64)),
+    Plan("P1n", ("expm_multiply",), (32, 64, 128, 256)),
+    Plan("P1n", ("solve_ivp BDF", "solve_ivp RK45", "FiPy"), (32, 64, 128)),
+    Plan("P4", ("solve_ivp BDF",), (32, 64, 128)),
+    Plan("P1", ("expm_multiply", "FiPy"), (64, 128)),
+    Plan("P1", ("FiPy, 200 steps",), (128,)),
+    Plan("P1n", ("fplanck",), (64, 128)),
+    Plan("P2", ("fplanck",), (32, 64)),
+    Plan("P4", ("py-pde",), (128, 256)),
+    Plan("P1", ("py-pde",), (128, 256)),
+    Plan("P1n", ("py-pde",), (128,)),
 )
 QUICK = (
     Plan("P1n", ("mudot",), (64, 128, 256)),
-    Plan("P1n", ("mudot, extrapolated",), (16, 32)),
+    Plan("P1n", ("mudot, extrapolated",), (8, 16, 32)),
     Plan("P1n", ("CN + splu",), (64, 128, 256)),
     Plan("P1n", ("expm_multiply", "FiPy"), (64,)),
     Plan("P1", ("mudot", "CN + splu"), (64, 128)),
     Plan("P2", ("mudot", "expm_multiply"), (16, 32)),
-    Plan("P3", ("CN + splu", "mudot"), (256,)),
+    Plan("P3", ("mudot, extrapolated",), (128,)),
+    Plan("P3", ("CN + splu", "mudot"), (1024,)),
     Plan("P4", ("mudot", "solve_ivp BDF"), (32, 64)),
     Plan("P5", ("mudot", "matrix products alone"), (128,)),
 )
@@ -94,19 +105,21 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def one(problem: str, solver: str, cells: int, limit: float, seconds: float, kept: Path) -> dict[str, Any]:
+def one(
+    problem: str, solver: str, cells: int, limit: float, seconds: float, kept: Path, threads: int = 1
+) -> dict[str, Any]:
     """One measurement in a process of its own; `failed` says why there is none."""
     command = [sys.executable, "-m", "bench.measure", problem, solver, str(cells), str(seconds), str(kept)]
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    allowed = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit, env=os.environ | threads, check=False
+            command, capture_output=True, text=True, timeout=limit, env=os.environ | allowed, check=False
         )
     except subprocess.TimeoutExpired:
         return {"failed": f"more than {limit:.0f} s"}
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["no reason given"])[-1]}
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(json.loads(done.stdout.splitlines()[-1])) | {"threads": threads}
 
 
 def run(
@@ -122,20 +135,19 @@ def run(
         yield {"problem": "triad", "solver": "", "cells": cells, **one("triad", "", cells, _LIMIT, seconds, kept)}
     for plan in plans:
         for solver in plan.solvers:
-            package = PACKAGES.get(solver)
-            if solver in _PEERS and package is not None and find_spec(package) is None:
+            package = PACKAGES.get(solver.partition(",")[0])
+            if solver.partition(",")[0] in _PEERS and package is not None and find_spec(package) is None:
                 yield {"problem": plan.problem, "solver": solver, "cells": 0, "failed": "not installed"}
                 continue
             for cells in plan.cells:
                 left = stop - time.monotonic()
-                limit = min(_COMPILING if solver == "py-pde" else _LIMIT, left)
+                limit = min(_COMPILING if solver in ("py-pde", "fplanck") else _LIMIT, left)
                 if limit < 1:
                     yield {"problem": plan.problem, "solver": solver, "cells": cells, "failed": "out of time"}
                     break
-                started = time.monotonic()
-                found = one(plan.problem, solver, cells, limit, seconds, kept)
+                found = one(plan.problem, solver, cells, limit, seconds, kept, plan.threads)
                 yield {"problem": plan.problem, "solver": solver, "cells": cells, **found}
-                if "failed" in found or time.monotonic() - started > limit / 4:
+                if "failed" in found or found["seconds"] > _LIMIT / 4:
                     break
 
 
@@ -172,7 +184,8 @@ def write(folder: Path, about: dict[str, Any], rows: list[dict[str, Any]], plans
 
 
 def _line(row: dict[str, Any]) -> str:
-    head = f"{row['problem']:5} {row['solver']:22} {row['cells']:5}"
+    threads = f" on {row['threads']} threads" if row.get("threads", 1) > 1 else ""
+    head = f"{row['problem']:5} {row['solver'] + threads:22} {row['cells']:5}"
     if "failed" in row:
         return f"{head}  {row['failed']}"
     if row["problem"] == "triad":

@@ -13,7 +13,7 @@ from bench.ours import mesh_of
 from bench.problems import PROBLEMS
 from mudot.meshes import Cartesian, log_average
 from mudot.solvers.fluxes import generator, scharfetter_gummel
-from mudot.solvers.methods import costs, tensor, uniformization
+from mudot.solvers.methods import costs, rational, tensor, uniformization
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.series import Stepped, series
 
@@ -24,7 +24,7 @@ def terms(sums: int, cells: int = 256, count: int = 96) -> float:
     rates = FokkerPlanck(mesh, log_average(mesh, lambda *x: -PROBLEMS["P1n"].potential(*x))).rates
     table, start = np.full((sums, count + 1), 1e-3), np.ones(mesh.size)
     series(rates, rates.radius / 2, start, table, True).extend(1)  # imports and compiles
-    _, best = timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(count), 0.4)
+    _, best, _ = timed(lambda: series(rates, rates.radius / 2, start, table, True).extend(count), 0.4)
     return 1e9 * best / count / mesh.size
 
 
@@ -33,7 +33,7 @@ def call(count: int = 400) -> float:
     mesh = Cartesian(8, 0.0, 1.0)
     rates = FokkerPlanck(mesh, np.zeros(8)).rates
     table = np.full((1, count + 1), 1e-3)
-    _, best = timed(lambda: Stepped(rates, rates.exit_rate, np.ones(8), table, False).extend(count), 0.2)
+    _, best, _ = timed(lambda: Stepped(rates, rates.exit_rate, np.ones(8), table, False).extend(count), 0.2)
     return 1e9 * best / count
 
 
@@ -42,15 +42,26 @@ def flop(size: int = 256) -> float:
     line = Cartesian(size, -3.0, 3.0)
     matrix = generator(line, scharfetter_gummel(line, -(line.centers[0] ** 2) / 2))
     rate_time = float(-matrix.diagonal().min())
-    _, best = timed(lambda: tensor.exponential(matrix, line.widths[0], 1.0), 0.4)
+    _, best, _ = timed(lambda: tensor.exponential(matrix, line.widths[0], 1.0), 0.4)
     return 1e9 * best / (2 * size**3 * tensor.squarings(rate_time))
+
+
+def pole(cells: int = 1024) -> float:
+    """One shift of a resolvent along a line; per cell."""
+    mesh = mesh_of(PROBLEMS["P3"], cells)
+    method = FokkerPlanck(mesh, log_average(mesh, lambda x: -PROBLEMS["P3"].potential(x)))
+    density = PROBLEMS["P3"].start(cells)[:, None]
+    line = method._lines[0]
+    rational.enclosed(line, density, 1.0)  # imports, compiles and factors
+    _, best, _ = timed(lambda: rational.enclosed(line, density, 1.0), 0.2)
+    return 1e9 * best / (2 * rational.STEPS - 1) / rational.SHIFTS / cells
 
 
 def measured() -> dict[str, tuple[float, float]]:
     """Every constant as it is in the code and as it is here."""
     one, ten = terms(1), terms(10)
     gather = (ten - one) / 9
-    here = {"TERM": one - gather, "GATHER": gather, "CALL": call(), "FLOP": flop()}
+    here = {"TERM": one - gather, "GATHER": gather, "CALL": call(), "FLOP": flop(), "POLE": pole()}
     return {name: (getattr(costs, name), value) for name, value in here.items()}
 
 

@@ -21,13 +21,13 @@ TITLES = {
 }
 _ORDER = (
     *("mudot", "mudot, extrapolated", "CN + splu", "expm_multiply"),
-    *("solve_ivp BDF", "solve_ivp RK45", "FiPy", "fplanck", "py-pde"),
+    *("solve_ivp BDF", "solve_ivp RK45", "FiPy", "FiPy, 200 steps", "fplanck", "py-pde"),
 )
 
 
 def bench(data: dict[str, Any]) -> Figure:
     """data: what `python -m bench` writes to bench.json."""
-    rows = [row for row in data["rows"] if "failed" not in row]
+    rows = [row for row in data["rows"] if "failed" not in row and row.get("threads", 1) == 1]
     about = data["machine"]
     with style():
         figure = new_figure(PAGE, 5.0)
@@ -45,12 +45,13 @@ def bench(data: dict[str, Any]) -> Figure:
 
 
 def _look(name: str) -> dict[str, Any]:
-    place = _ORDER.index(name)
-    own = name.startswith("mudot")
+    """Own curves in ink; peers by colour, those beyond the colours with other markers and dotted."""
+    own, place = name.startswith("mudot"), _ORDER.index(name)
+    again, number = divmod(place - 2, len(COLOURS))
     return {
-        "color": INK if own else COLOURS[place % len(COLOURS)],
-        "marker": MARKERS[place % len(MARKERS)],
-        "linestyle": "-" if name == "mudot" else "--" if own else "-",
+        "color": INK if own else COLOURS[number],
+        "marker": MARKERS[place] if own else MARKERS[(number + 2 + again) % len(MARKERS)],
+        "linestyle": ("-" if name == "mudot" else "--") if own else (":" if again else "-"),
         "linewidth": 1.6 if own else 0.9,
         "zorder": 3 if own else 2,
     }
@@ -73,11 +74,11 @@ def _growth(panel: Axes, rows: list[dict[str, Any]]) -> None:
     """Time of mudot by number of cells, beside proportional growth."""
     shown: list[np.ndarray] = []
     sizes: list[np.ndarray] = []
-    for number, problem in enumerate(("P1n", "P1", "P2", "P4", "P5")):
+    for number, problem in enumerate(("P1n", "P1", "P2", "P3", "P4", "P5")):
         found = [row for row in rows if row["problem"] == problem and row["solver"] == "mudot"]
         if not found:
             continue
-        cells = np.array([float(row["cells"]) ** (3 if problem == "P2" else 2) for row in found])
+        cells = np.array([float(row["cells"]) ** {"P2": 3, "P3": 1}.get(problem, 2) for row in found])
         seconds = np.array([row["seconds"] for row in found])
         panel.plot(cells, seconds, color=COLOURS[number], marker=MARKERS[number], label=problem)
         shown.append(seconds)

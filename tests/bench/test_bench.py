@@ -11,8 +11,10 @@ import pytest
 from bench import __main__ as program
 from bench import constants, ours, peers
 from bench.measure import measured
+from bench.numbers import Row, seconds_to
 from bench.problems import POROUS, PROBLEMS, FokkerPlanckProblem
-from bench.tables import seconds_to, table
+from bench.tables import table
+from bench.targets import judged
 
 
 @pytest.mark.parametrize("name", ["P1", "P2"])
@@ -87,7 +89,34 @@ def test_a_table_says_what_was_left_out() -> None:
 
 
 def test_the_constants_of_the_cost_model_can_be_measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "timed", lambda run, seconds: (run(), 1e-6))
+    monkeypatch.setattr(constants, "timed", lambda run, seconds: (run(), 1e-6, 1e-6))
     found = constants.measured()
-    assert set(found) == {"TERM", "GATHER", "CALL", "FLOP"}
+    assert set(found) == {"TERM", "GATHER", "CALL", "FLOP", "POLE"}
     assert all(kept > 0 for kept, _ in found.values())
+
+
+def test_targets_are_judged_at_the_error_asked_for_or_at_the_least_of_the_peer() -> None:
+    def row(problem: str, solver: str, cells: int, seconds: float, error: float | None, threads: int = 1) -> Row:
+        numbers = {"cells": cells, "seconds": seconds, "clock": seconds, "error": error, "threads": threads}
+        return {"problem": problem, "solver": solver} | numbers
+
+    rows = [
+        row("P1", "mudot", 64, 0.01, 1e-3),
+        row("P1", "mudot, extrapolated", 64, 0.02, 1e-5),
+        row("P1", "mudot", 64, 1e-9, 1e-3, threads=2),
+        row("P1", "CN + splu", 64, 0.2, 1e-3),
+        row("P1", "py-pde", 64, 0.3, 5e-3),
+        row("P2", "mudot", 64, 0.1, 1e-3),
+        row("P2", "FiPy", 64, 60.0, 1e-2),
+        row("P5", "mudot", 256, 1.4, None),
+        row("P5", "matrix products alone", 256, 1.0, None),
+        {"problem": "triad", "solver": "", "cells": 128, "bandwidth": 1e11, "sweep": 72 * 128**2 / 4e10},
+    ]
+    found = {asked: (words, met) for asked, words, met in judged(rows)}
+    assert found["P1 to 0.001: 10 times CN + splu"] == ("20 times (0.01 s against 0.2 s)", True)
+    words, met = found["P1 to 0.001: 400 times py-pde"]
+    assert "30 times" in words and "at 5.0e-03, its least error" in words and not met
+    assert found["P2 on 64^3: 500 times FiPy"][1]
+    assert found["P5 on 256^2: 1.5 of its matrix products"] == ("1.4", True)
+    assert found["One term of the recurrence: half the triad's bandwidth"] == ("40 % on 128^2", False)
+    assert not any("P3" in asked for asked in found)

@@ -1,0 +1,115 @@
+"""What was asked of mudot's speed, beside what a run of the benchmark has measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bench.numbers import BYTES_PER_CELL, seconds_to, solvers
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """mudot is to be so many times faster than a peer at a relative L1 error, which a peer that does not reach it
+    replaces by its own least one."""
+
+    problem: str
+    peer: str
+    times: float
+    error: float
+
+    def judged(self, rows: list[Row]) -> tuple[str, str, bool] | None:
+        """The target in words, the measurement in words, and whether it is met; None if nothing was measured."""
+        found = solvers(rows, self.problem)
+        theirs = found.get(self.peer)
+        if not theirs:
+            return None
+        error, time = self.error, seconds_to(theirs, self.error)
+        if time is None:
+            best = min(theirs, key=lambda row: float(row["error"]))
+            error, time = best["error"], best["seconds"]
+        own = least_seconds(rows, self.problem, error)
+        if own is None:
+            return None
+        where = "" if error == self.error else f", at {error:.1e}, its least error"
+        target = f"{self.problem} to {self.error:g}: {self.times:g} times {self.peer}"
+        return target, f"{time / own:.3g} times ({own:.3g} s against {time:.3g} s{where})", time / own >= self.times
+
+
+RATIOS = (
+    Ratio("P1n", "CN + splu", 20, 1.5e-4),
+    Ratio("P1n", "expm_multiply", 250, 1.5e-4),
+    Ratio("P1n", "fplanck", 500, 1.5e-4),
+    Ratio("P1", "CN + splu", 10, 1e-3),
+    Ratio("P1", "py-pde", 400, 1e-3),
+    Ratio("P1", "FiPy", 7000, 1e-3),
+    Ratio("P1", "FiPy, 200 steps", 7000, 1e-3),
+    Ratio("P1", "py-pde", 4000, 3e-4),
+    Ratio("P3", "CN + splu", 12, 1e-6),
+    Ratio("P4", "py-pde", 60, 1.2e-4),
+)
+STRONG, WEAK = 2e-6, 6e-5
+"""Errors at which mudot and Crank-Nicolson with LU are compared on P1n."""
+
+
+def least_seconds(rows: list[Row], problem: str, error: float) -> float | None:
+    """Of mudot, with extrapolation in space or without."""
+    own = [seconds_to(part, error) for name, part in solvers(rows, problem).items() if name.startswith("mudot")]
+    return min((time for time in own if time is not None), default=None)
+
+
+def judged(rows: list[Row]) -> list[tuple[str, str, bool]]:
+    """All targets of which the run has something to say."""
+    found = [ratio.judged(rows) for ratio in RATIOS]
+    found += [*_strong(rows), *_same_mesh(rows), _products(rows), _traffic(rows)]
+    return [entry for entry in found if entry is not None]
+
+
+def _strong(rows: list[Row]) -> list[tuple[str, str, bool] | None]:
+    own, theirs = (
+        least_seconds(rows, "P1n", STRONG),
+        seconds_to(solvers(rows, "P1n").get("CN + splu", []), WEAK),
+    )
+    if own is None:
+        return []
+    fast = (f"P1n to {STRONG:g}: 0.02 s", f"{own:.3g} s", own < 0.02)
+    if theirs is None:
+        return [fast]
+    words = f"P1n to {STRONG:g}: a twentieth of CN + splu to {WEAK:g}"
+    return [fast, (words, f"1/{theirs / own:.3g} ({own:.3g} s against {theirs:.3g} s)", theirs / own > 20)]
+
+
+def _same_mesh(rows: list[Row]) -> list[tuple[str, str, bool] | None]:
+    """P2 on the same 64^3 cells."""
+    found = {name: row["seconds"] for name, part in solvers(rows, "P2").items() for row in part if row["cells"] == 64}
+    own = found.pop("mudot", None)
+    if own is None:
+        return []
+    return [
+        (f"P2 on 64^3: 500 times {name}", f"{time / own:.3g} times ({own:.3g} s, {time:.3g} s)", time / own >= 500)
+        for name, time in found.items()
+        if not name.startswith("mudot")
+    ]
+
+
+def _products(rows: list[Row]) -> tuple[str, str, bool] | None:
+    found = {name: row["seconds"] for name, part in solvers(rows, "P5").items() for row in part if row["cells"] == 256}
+    if not {"mudot", "matrix products alone"} <= set(found):
+        return None
+    ratio = found["mudot"] / found["matrix products alone"]
+    return "P5 on 256^2: 1.5 of its matrix products", f"{ratio:.3g}", ratio <= 1.5
+
+
+def _traffic(rows: list[Row]) -> tuple[str, str, bool] | None:
+    shares = {row["cells"]: share(row) for row in rows if row["problem"] == "triad" and "failed" not in row}
+    if not shares:
+        return None
+    words = ", ".join(f"{100 * part:.0f} % on {cells}^2" for cells, part in shares.items())
+    return "One term of the recurrence: half the triad's bandwidth", words, min(shares.values()) >= 0.5
+
+
+def share(row: Row) -> float:
+    """Traffic of one term, were it made by itself, over the triad's on as many cells."""
+    return float(BYTES_PER_CELL * row["cells"] ** 2 / row["sweep"] / row["bandwidth"])
