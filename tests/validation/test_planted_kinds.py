@@ -104,7 +104,7 @@ PLANTS: dict[str, tuple[str, Plant, str]] = {
     "limits: wrong speed": (
         "limits",
         both(
-            replaced("limits", GROUPS={"frozen": lambda quick: module("limits_frozen").frozen_limits(quick)[:2]}),
+            replaced("limits", GROUPS=(lambda quick: module("limits_frozen").frozen_limits(quick)[:2],)),
             replaced("limits_frozen", FlatFisherRao=lambda omega: FlatFisherRao(omega, reaction=1.01)),
         ),
         "L11 flat FR",
@@ -120,7 +120,7 @@ PLANTS: dict[str, tuple[str, Plant, str]] = {
     "limits: wrong regularization": (
         "limits",
         both(
-            replaced("limits", GROUPS={}),
+            replaced("limits", GROUPS=()),
             replaced("limits", DeRegularizedMMD=lambda kernel, pi, ridge: DeRegularizedMMD(kernel, pi, ridge + 1e-4)),
         ),
         "DrMMD",

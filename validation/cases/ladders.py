@@ -37,10 +37,12 @@ class Limit:
     band: float = 0.08
 
 
-def measured(group: str, limits: Sequence[Limit]) -> Outcome:
-    """Rows, checks and the plot of a group of limits; the rows stand in a table of their own."""
-    outcome, curves, rows = Outcome(), [], []
-    for limit in limits:
+def table_of(limits: Sequence[Limit]) -> Outcome:
+    """Rows and checks of the limits, in the order of their numbers, and the plot of all distances."""
+    outcome = Outcome()
+    rows: list[tuple[str | int | float, ...]] = []
+    shown: dict[float, list[tuple[float, float, str]]] = {}
+    for limit in sorted(limits, key=lambda limit: int(limit.number[1:])):
         distances = [limit.distance(value) for value in limit.ladder]
         power = -float(orders(list(limit.ladder), distances)[-1])
         check = Check(f"{limit.number} {limit.name}, {limit.compared}: power", power, limit.band, "within", limit.power)
@@ -50,22 +52,26 @@ def measured(group: str, limits: Sequence[Limit]) -> Outcome:
         verdict = "as predicted" if check.passed else "NOT AS PREDICTED"
         head = (limit.number, limit.name, limit.compared, f"{limit.parameter} = {ladder}")
         rows.append((*head, gaps, round(power, 3), limit.power, verdict))
-        curves.append(Series(f"{limit.number} {limit.name}", list(limit.ladder), distances))
-    outcome.tables.append(Table(group, (), tuple(rows)))
-    outcome.plots.append(Plot(group, "parameter", "distance", tuple(curves), True, True))
+        for value, distance in zip(limit.ladder, distances, strict=True):
+            place = (float(value / limit.ladder[0]), float(distance / distances[0]), limit.number)
+            shown.setdefault(limit.power, []).append(place)
+    columns = ("", "limit", "compared", "parameter", "distances", "power", "predicted", "verdict")
+    outcome.tables.append(Table("L1 to L12: which geometry converges to which", columns, tuple(rows)))
+    outcome.plots.append(_collapsed(shown))
     return outcome
 
 
-def gathered(outcomes: Sequence[Outcome]) -> Outcome:
-    """All groups as one outcome with one table, in the order of the numbers."""
-    columns = ("", "limit", "compared", "parameter", "distances", "power", "predicted", "verdict")
-    rows = [row for outcome in outcomes for row in outcome.tables[0].rows]
-    rows.sort(key=lambda row: int(str(row[0])[1:]))
-    return Outcome(
-        [check for outcome in outcomes for check in outcome.checks],
-        [Table("L1 to L12: which geometry converges to which", columns, tuple(rows))],
-        [plot for outcome in outcomes for plot in outcome.plots],
-    )
+def _collapsed(shown: dict[float, list[tuple[float, float, str]]]) -> Plot:
+    """All distances over their first ones: limits of one power fall on one line."""
+    series = []
+    for power, places in sorted(shown.items()):
+        places.sort()
+        numbers = ", ".join(dict.fromkeys(sorted((n for *_, n in places), key=lambda n: int(n[1:]))))
+        label, least = f"power {power:g}: {numbers}", places[0][0]
+        series.append(Series(label, [x for x, *_ in places], [y for _, y, _ in places]))
+        series.append(Series(label, [least, 1.0], [least**power, 1.0], exact=True))
+    title = "Distances over their first ones"
+    return Plot(title, "parameter over its first value", "distance over the first", tuple(series), True, True)
 
 
 def end(

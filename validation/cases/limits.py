@@ -16,29 +16,26 @@ from mudot.solvers.energies import (
     chi_squared,
 )
 from mudot.solvers.kernels.functions import LaplaceKernel
-from mudot.validation.cases.ladders import Limit, gathered, measured
+from mudot.validation.cases.ladders import Limit, table_of
 from mudot.validation.cases.limits_bandwidth import bandwidth_limits, symmetry
 from mudot.validation.cases.limits_frozen import frozen_limits, one_operator
 from mudot.validation.cases.limits_ridge import parametrisation, ridge_limits
 from mudot.validation.cases.limits_weights import length_limits, rate_of_epsilon, weight_limits
 from mudot.validation.outcome import Case, Outcome
 
-GROUPS: dict[str, Callable[[bool], Sequence[Limit]]] = {
-    "ridges to 0, or to infinity": ridge_limits,
-    "regularizations and weights to 0": weight_limits,
-    "lengths of inverse kernels to 0": length_limits,
-    "bandwidths to 0": bandwidth_limits,
-    "frozen mobilities": frozen_limits,
-}
+GROUPS: tuple[Callable[[bool], Sequence[Limit]], ...] = (
+    ridge_limits,
+    weight_limits,
+    length_limits,
+    bandwidth_limits,
+    frozen_limits,
+)
 
 
 def _geometries(quick: bool) -> Outcome:
-    outcome = gathered([measured(group, limits(quick)) for group, limits in {**GROUPS, ENERGIES: _energies}.items()])
+    outcome = table_of([limit for group in (*GROUPS, _energies) for limit in group(quick)])
     outcome.checks += [parametrisation(), rate_of_epsilon(), *symmetry(), *one_operator()]
     return outcome
-
-
-ENERGIES = "regularised discrepancies"
 
 
 def _energies(quick: bool) -> list[Limit]:
