@@ -4,6 +4,7 @@ from mudot.validation.cases.books import BOOKS
 from mudot.validation.cases.certificates import CERTIFICATES
 from mudot.validation.cases.comparison import COMPARISON
 from mudot.validation.cases.cross_checks import CROSS_CHECKS
+from mudot.validation.cases.experiments_ksd import EXPERIMENTS_KSD
 from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
 from mudot.validation.cases.experiments_rings import EXPERIMENTS_RINGS
 from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
@@ -75,7 +76,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ("Evolutionary Γ-convergence", GAMMA_CASES),
     ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES, *WITNESSES_LAW)),
-    ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
+    ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_KSD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),
     ("Error bars, references and comparison", (*CERTIFICATES, *LIBRARY, *COMPARISON)),
     ("Balances and invariants", BOOKS),

@@ -1,11 +1,10 @@
-"""Published experiments with discrepancies as energies: IFT in the plane, KSD descent."""
+"""Published experiment: interaction-force transport in the plane."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from scipy.stats import norm
 
 from mudot.solvers.flows import Solution
 from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
@@ -20,10 +19,7 @@ from mudot.validation.particles.samplers import (
     MaximumMeanDiscrepancyFlow,
     Particles,
     Sampler,
-    SteinDiscrepancyDescent,
     best_weights,
-    run,
-    uniform,
 )
 
 WIDTH, PARTICLES, REACTION, NOISE = 10.0, 100, 0.1, 10.0
@@ -140,76 +136,6 @@ def _visible(solution: Solution) -> tuple[list[float], list[float]]:
     return [t for t, _ in seen[1:]], [e for _, e in seen[1:]]
 
 
-def _stein_descent(quick: bool) -> Outcome:
-    """Symmetric mixtures: the flow keeps symmetry; particles on the axis of symmetry stay there."""
-    outcome, rows, series = Outcome(), [], []
-    for variance, name, tau in ((0.3, "middle", 0.01), (2.0, "wide", 0.05)):
-        given = experiment(f"ksd-symmetric-{name}", 0.7 if quick else 1.0)
-        solution = eulerian(given)
-        uneven = max(float(np.max(np.abs(d - d[::-1]))) / float(d.max()) for d in solution.density)
-        outcome.checks.append(Check(f"variance {variance}: unevenness in x over the maximum", uneven, 1e-8))
-        outcome.checks.append(Check(f"variance {variance}: balance over dissipation", balance(solution), 1e-3))
-        sampler = SteinDiscrepancyDescent(given.target, 1.0)
-        count, seeds = 100, 2 if quick else 4
-        runs = ensemble(given, sampler, count, seeds, solution.times, tau)
-        side_by_side(outcome, f"variance {variance}", runs, solution, 1.0, 1.5, count)
-        outcome.scenes.append(scene(f"variance {variance:g}", solution, runs, [0, 2, 3, len(solution.times) - 1]))
-        stuck = _on_axis(given, sampler, solution, tau)
-        off = max(float(np.abs(state.positions[:, 0]).max()) for state in stuck)
-        outcome.checks.append(
-            Check(f"variance {variance}: distance of particles from the axis they start on", off, 0.0)
-        )
-        energies = [sampler.discrepancy(state) / 2 for state in stuck]
-        rows += [
-            (variance, float(t), float(e), float(a))
-            for t, e, a in zip(solution.times, solution.energy, energies, strict=True)
-        ]
-        series.append(Series(f"variance {variance:g}", list(solution.times), list(solution.energy), exact=True))
-        series.append(Series(f"variance {variance:g}", list(solution.times), energies))
-    columns = ("variance", "time", "KSD²/2 of the Eulerian flow", "of particles on the axis")
-    outcome.tables.append(Table("Eulerian flow, and particles that start on the axis x = 0", columns, tuple(rows)))
-    label = r"$\mathrm{KSD}^2/2$"
-    outcome.plots.append(
-        Plot("Eulerian flow (lines), particles on the axis", "time $t$", label, tuple(series), False, True)
-    )
-    if not quick:
-        _narrow(outcome)
-    return outcome
-
-
-def _narrow(outcome: Outcome) -> None:
-    """Variance 0.1: mass gathers in points, which no mesh here resolves. The table says so: its columns of meshes do
-    not converge, and particles, whose steps do, end lower. Draws alone would break the symmetry, so half of them are
-    mirrored."""
-    meshes = [eulerian(experiment("ksd-symmetric-narrow", share)) for share in (0.5, 2 / 3, 1.0)]
-    given, times = experiment("ksd-symmetric-narrow"), list(meshes[0].times)
-    sampler = SteinDiscrepancyDescent(given.target, 1.0)
-    half = given.draws(30, np.random.default_rng(0)).positions
-    start = uniform(np.concatenate([half, half * np.array([-1.0, 1.0])]))
-    energies = []
-    for tau in (5e-4, 2.5e-4, 1.25e-4):
-        states = run(sampler, start, times, tau, np.random.default_rng(0))
-        energies.append([sampler.discrepancy(state) / 2 for state in states])
-    rows = [tuple(map(float, row)) for row in zip(times, *(s.energy for s in meshes), *energies, strict=True)]
-    sizes = [f"{s.flow.mesh.shape[0]}² cells" for s in meshes]
-    columns = ("time", *sizes, *(f"60 particles, step {tau:g}" for tau in (5e-4, 2.5e-4, 1.25e-4)))
-    title = "Variance 0.1: KSD²/2, converged in the particles' step, not in the mesh"
-    outcome.tables.append(Table(title, columns, tuple(rows)))
-    change = max(abs(b / a - 1) for a, b in zip(energies[1], energies[2], strict=True))
-    outcome.checks.append(Check("variance 0.1: change of the particles' energies by the last halving", change, 0.05))
-    for solution, size in zip(meshes, sizes, strict=True):
-        outcome.checks.append(Check(f"variance 0.1, {size}: balance over dissipation", balance(solution), 1e-3))
-    uneven = max(float(np.max(np.abs(d - d[::-1]))) / float(d.max()) for d in meshes[-1].density)
-    outcome.checks.append(Check("variance 0.1: unevenness in x over the maximum", uneven, 1e-8))
-
-
-def _on_axis(given: Experiment, sampler: SteinDiscrepancyDescent, solution: Solution, tau: float) -> list[Particles]:
-    """Quantiles of the initial measure along y, on x = 0."""
-    y = norm.ppf((np.arange(60) + 0.5) / 60, 0.0, math.sqrt(0.5))
-    start = uniform(np.stack([np.zeros_like(y), y], axis=1))
-    return run(sampler, start, list(solution.times), tau, np.random.default_rng(0))
-
-
 EXPERIMENTS_MMD = (
     Case(
         "experiment-ift",
@@ -218,13 +144,5 @@ EXPERIMENTS_MMD = (
         "Gladin, Dvurechensky, Mielke and Zhu 2024, arXiv:2405.17075, section 4; `mudot run ift-gaussian.toml`",
         "(a) one, (b) three Gaussians, from N((5, 5), Id); width 10; a step of 50 is 1 in time; marks: 100 particles",
         _planar,
-    ),
-    Case(
-        "experiment-ksd-descent",
-        "KSD descent and its spurious symmetric points",
-        "The flow keeps the symmetry of start and target; particles on the axis of symmetry never leave it.",
-        "Korba, Aubin-Frankowski, Majewski and Ablin 2021, section 5; `mudot run ksd-symmetric-middle.toml`",
-        "two Gaussians at (±1, 0) of variances 0.3, 2 and 0.1, bandwidth 1; lines: grid, marks: particles on the axis",
-        _stein_descent,
     ),
 )

@@ -246,11 +246,15 @@ class SteinDiscrepancyDescent:
         return float(now.weights @ (gram(x, x, self.bandwidth) * b) @ now.weights)
 
     def slope(self, now: Particles) -> np.ndarray:
+        """The gradient at the particles."""
+        return self.slope_at(now.positions, now)
+
+    def slope_at(self, x: np.ndarray, now: Particles) -> np.ndarray:
         """grad_x sum_j w_j k_pi(x, x_j), k_pi = k b with b = g_x.g_y + (g_x - g_y).r/h^2 + d/h^2 - |r|^2/h^4,
-        r = x - y and g = grad log pi."""
-        x, w, h2 = now.positions, now.weights, self.bandwidth**2
-        g, hessian = self.target.score(x), self.target.hessian(x)
-        rows = [self._rows(x[s], g[s], hessian[s], x, g, w, h2) for s in by_rows(x, x)]
+        r = x - y and g = grad log pi; at places x of shape (m, d)."""
+        y, w, h2 = now.positions, now.weights, self.bandwidth**2
+        here, hessian, there = self.target.score(x), self.target.hessian(x), self.target.score(y)
+        rows = [self._rows(x[s], here[s], hessian[s], y, there, w, h2) for s in by_rows(x, y)]
         return np.concatenate(rows)
 
     def _rows(
