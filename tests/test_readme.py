@@ -52,7 +52,9 @@ def test_the_particle_method_fits_the_flow_and_a_wrong_one_does_not(
     assert main(["run", "problem.toml", "--output", "result.h5"]) == 0
     capsys.readouterr()
     fits = main(["compare", "result.h5", "particles.npz", "-o", "right.json", "--figure", "distances.png"])
-    numbers = [m for row in json.loads(Path("right.json").read_text())["rows"] for m in row["measures"]]
+    rows = json.loads(Path("right.json").read_text())["rows"]
+    numbers = [m for row in rows for m in row["measures"]]
+    assert all(row["energy"]["name"] == "mean of -log pi" for row in rows) and Path("distances.png").exists()
     assert max(m["value"] / m["floor"] for m in numbers) < 3 and fits in (0, 1)
     assert main(["compare", "result.h5", "wrong.npz"]) == 1
     assert "beyond the noise" in capsys.readouterr().out

@@ -141,7 +141,7 @@ EXPERIMENTS_KSD = (
     Case(
         "experiment-ksd-descent",
         "KSD descent and its spurious symmetric points",
-        "The flow keeps the symmetry of the start; particles on its axis stay there; meshes converge where mass gathers.",
+        "The flow keeps the symmetry of the start; particles on its axis stay; meshes converge where mass gathers.",
         "Korba, Aubin-Frankowski, Majewski and Ablin 2021, section 5; `mudot run ksd-symmetric-middle.toml`",
         "two Gaussians at (±1, 0) of variances 0.3, 2 and 0.1, bandwidth 1; lines: grid, marks: particles on the axis",
         _stein_descent,

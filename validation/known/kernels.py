@@ -8,7 +8,12 @@ import numpy as np
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.validation.exact.gaussians import Gaussian
-from mudot.validation.exact.kernel_flows import bilinear_stein, quadratic_fisher_rao, ridge_constant
+from mudot.validation.exact.kernel_flows import (
+    bilinear_and_quadratic,
+    bilinear_stein,
+    quadratic_fisher_rao,
+    ridge_constant,
+)
 from mudot.validation.known.problem import Known, bells, parts
 
 
@@ -39,6 +44,14 @@ def kernels() -> list[Known]:
 
         tables = bells(small, large, '"kl"', geometry, quadratic)
         found.append(Known(f"{name}, quadratic kernel", (-7.0,), (7.0,), (28,), tables, grown))
+    geometry = '"kernel-approximate-wasserstein-fisher-rao"\nridge = 0.1'
+    reaction = f"[geometry.reaction_kernel]\nname = {quadratic}\n"
+
+    def joint(mesh: Cartesian, t: float) -> np.ndarray:
+        return bilinear_and_quadratic(small, large, t, 0.1).cell_averages(mesh)
+
+    tables = bells(small, large, '"kl"', geometry, linear) + reaction
+    found.append(Known("ridge WFR, two kernels", (-7.0,), (7.0,), (28,), tables, joint, rtol=3e-3))
     level = '[target]\nmass = 0.7\nlog_density = "0*x"\n[initial]\nmass = 2.0\nlog_density = "0*x"\n'
     ridge_geometry = '"kernel-approximate-fisher-rao"\nridge = 0.1'
     tables = level + parts('"reverse-kl"', ridge_geometry, '"gaussian"\nbandwidth = 0.1')
