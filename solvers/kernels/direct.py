@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.errors import MudotError
+from mudot.solvers.kernels.convolution import Convolution
 from mudot.solvers.kernels.features import Features
 from mudot.solvers.kernels.functions import LaplaceKernel
 from mudot.solvers.kernels.markov import MarkovInverse, is_markov, markov_inverse
@@ -55,6 +57,27 @@ def features_ridge(
             parts.append(found[0].reshape(-1))
             total += found[1]
     return (array_module(values).concatenate(parts) if parts else values + 0), total
+
+
+def nearly_inverse(operator: KernelOperator, epsilon: float, on: Place) -> Callable[[Array], Array] | None:
+    """A preconditioner of (K + epsilon)^-1 on boxes with walls, for kernels that are convolutions there; else None."""
+    gram, mesh = operator.cells, operator.mesh
+    if not isinstance(gram, Convolution):
+        return None
+    volume = float(mesh.volumes.flat[0])
+
+    def apply(residual: Array) -> Array:
+        if on == "cells":
+            return gram.nearly_divided(residual, volume, epsilon)
+        blocks = zip(face_blocks(mesh), face_shapes(mesh), strict=True)
+        parts = [
+            gram.nearly_divided(residual[block].reshape(shape), volume, epsilon).reshape(-1)
+            for block, shape in blocks
+            if block.stop > block.start
+        ]
+        return array_module(residual).concatenate(parts) if parts else residual
+
+    return apply
 
 
 def _by_blocks(operator: KernelOperator, f: Array, epsilon: float, on: Place) -> Array:

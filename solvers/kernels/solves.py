@@ -11,11 +11,12 @@ orientation with its own Gram matrix; their masses are density times area times 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.errors import MudotError
-from mudot.solvers.kernels.direct import direct_inverse, features_ridge, markov_line
+from mudot.solvers.kernels.direct import direct_inverse, features_ridge, markov_line, nearly_inverse
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.kernels.markov import MarkovInverse
 from mudot.solvers.kernels.nystrom import Nystrom, nystrom
@@ -157,7 +158,7 @@ def inverse(
     epsilon: float,
     guess: Array | None = None,
     tolerance: float = 1e-10,
-    preconditioner: Nystrom | None = None,
+    preconditioner: Callable[[Array], Array] | None = None,
     on: Place = "cells",
 ) -> LinearSolution:
     """(K + epsilon)^-1 f for functions, with K f = G (weights f) and the weights of cells or faces.
@@ -165,9 +166,10 @@ def inverse(
     Direct on fully periodic uniform meshes (FFT), for polynomial kernels (features) and for the Laplace kernel in one
     dimension (tridiagonal); there epsilon may be 0 where K is well-conditioned. Else by conjugate gradients in the
     symmetric form, from `guess`, a similar solution, or from what the eigenvectors of a product kernel give, which
-    leaves them nothing to do but for a tiny epsilon; the preconditioner is that of masses equal to the weights. With
-    epsilon = 0 they converge for f in the range of K, and to what is then determined: <f, K^-1 f>. Raises MudotError
-    for a singular K + epsilon and kernels that are not positive; NotConverged where iterations fail.
+    leaves them nothing to do but for a tiny epsilon. The preconditioner is that of masses equal to the weights; by
+    default, for convolutions on boxes with walls, the inverse on the torus that the box is a part of. With epsilon = 0
+    they converge for f in the range of K, and to what is then determined: <f, K^-1 f>. Raises MudotError for a singular
+    K + epsilon and kernels that are not positive; NotConverged where iterations fail.
 
     >>> import numpy as np
     >>> from mudot.meshes.arrays import numpy_library
@@ -188,8 +190,9 @@ def inverse(
     root = array_module(f).sqrt(weights)
     near = product_inverse(operator, f, epsilon, on) if guess is None else guess
     start = None if near is None else root * near
+    helper = preconditioner or nearly_inverse(operator, epsilon, on)
     found = shifted_gradients(
-        lambda y: root * operator.gram_on(on, root * y), epsilon, root * f, start, tolerance, preconditioner
+        lambda y: root * operator.gram_on(on, root * y), epsilon, root * f, start, tolerance, helper
     )
     return LinearSolution(found.solution / root, found.residual, found.iterations)
 

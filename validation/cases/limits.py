@@ -86,7 +86,7 @@ LIMITS = (
         "Rem. 3.1 and Cor. 3.5; He et al. 2022; Chen et al. 2024; Glaser et al. 2021; Neumayer et al. 2024; "
         "rates derived",
         "L1 distances of flows, of rates at one state, and relative differences of values; KL between Gaussians with "
-        "polynomial kernels (L1 to L5), trigonometric densities on a ring else",
+        "polynomial kernels (L1, L2, L4), trigonometric densities on a ring else",
         _geometries,
     ),
 )

@@ -13,6 +13,7 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers.kernels import (
     EnergyDistanceKernel,
     GaussianKernel,
+    Kernel,
     LaplaceKernel,
     MaternKernel,
     PolynomialKernel,
@@ -22,6 +23,7 @@ from mudot.solvers.kernels import (
     ridge_preconditioner,
 )
 from mudot.solvers.kernels.direct import markov_line
+from mudot.solvers.kernels.operators import Place
 from mudot.solvers.linear import NotConverged
 from tests import device
 from tests.device_cases import assert_close
@@ -83,7 +85,8 @@ def test_inverse_of_a_polynomial_kernel_keeps_its_digits_for_small_epsilon(epsil
 
 
 def test_inverse_is_warm_started_and_preconditioned() -> None:
-    grid = Cartesian((24, 24), (0, 0), (1, 1))
+    # A graded mesh, where no default preconditioner is at hand.
+    grid = Cartesian.graded([np.linspace(0, 1, 25) ** 1.5, np.linspace(0, 1, 25)])
     operator = kernel_operator(MaternKernel(0.2, 1.5), grid, HOST)
     cold = inverse(operator, field(grid), 1e-4)
     assert inverse(operator, field(grid), 1e-4, guess=cold.solution).iterations == 0
@@ -91,6 +94,22 @@ def test_inverse_is_warm_started_and_preconditioned() -> None:
     fast = inverse(operator, field(grid), 1e-4, preconditioner=sketch)
     assert fast.iterations < cold.iterations / 4
     np.testing.assert_allclose(fast.solution, cold.solution, rtol=0, atol=1e-6 * np.abs(cold.solution).max())
+
+
+@pytest.mark.parametrize("on", ["cells", "faces"])
+@pytest.mark.parametrize("kernel", [LaplaceKernel(0.5), MaternKernel(0.5, 1.5)], ids=["laplace", "matern 3/2"])
+def test_inverses_on_boxes_with_walls_are_preconditioned_by_those_on_the_torus(
+    kernel: Kernel, on: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = Cartesian((48, 40), (-3.0, -3.0), (3.0, 3.0))
+    operator = kernel_operator(kernel, grid, HOST)
+    f = np.cos(np.arange(float(grid.size if on == "cells" else grid.faces.left.size)))
+    f = f.reshape(grid.shape) if on == "cells" else f
+    fast = inverse(operator, f, 1e-3, on=on)
+    monkeypatch.setattr("mudot.solvers.kernels.solves.nearly_inverse", lambda *given: None)
+    plain = inverse(operator, f, 1e-3, on=on)
+    assert fast.iterations < plain.iterations / 2.5 and max(fast.residual, plain.residual) <= 1e-10
+    np.testing.assert_allclose(fast.solution, plain.solution, rtol=0, atol=1e-6 * np.abs(plain.solution).max())
 
 
 def test_singular_inverses_are_refused() -> None:
