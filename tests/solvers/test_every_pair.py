@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
@@ -136,3 +137,36 @@ def test_energies_of_probability_measures_are_refused_where_mass_is_not_kept(tmp
         pair.problem(tmp_path).flow()
     assert "probability" in str(refusal.value) or "spherical" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+FREE = ("mmd", "ksd", "lawgd", "kale", "drmmd", "moreau")
+"""Energies whose first variation is defined for signed densities too."""
+FIXED = {name for name in GEOMETRIES if name.startswith("flat") or name == "mmd"} | {
+    *("de-stein", "de-kernelized-wasserstein-fisher-rao", "kernel-sobolev-fisher"),
+}
+"""Geometries whose Onsager operator does not look at the density: nothing in them keeps it positive."""
+
+
+def _few(pair: Pair) -> object:
+    few = pair.energy in {"mmd", "drmmd"} and pair.geometry in {"mmd", "de-stein", "flat-wasserstein"}
+    return pytest.param(pair, id=str(pair), marks=[] if few and not pair.spherical else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize("pair", [_few(p) for p in ALLOWED if p.energy in FREE and p.geometry in FIXED])
+def test_runs_end_for_loss_of_sign_exactly_where_the_equation_loses_it(tmp_path: Path, pair: Pair) -> None:
+    """mu' = -K xi(mu) goes on beyond zero where neither K nor xi minds: solved so, by a method that knows no sign."""
+    found = pair.problem(tmp_path)
+    flow = found.flow()
+    stop = 5 * in_its_own_time(flow, found.start)
+    onsager = flow.discrete_geometry.onsager(flow.mesh, found.start)
+
+    def rate(_: float, density: np.ndarray) -> np.ndarray:
+        return -onsager.apply(flow.energy.first_variation(flow.mesh, density))
+
+    free = solve_ivp(rate, (0, stop), found.start, rtol=1e-5, atol=1e-9)
+    solution = solve(flow, found.start, [0.0, stop], RTOL)
+    if free.y.min() < 0:
+        assert solution.status == "failed" and "negative" in solution.message
+    else:
+        assert solution.status == "complete", solution.message
+        assert solution.minimum[-1] == pytest.approx(free.y[:, -1].min(), rel=1e-2)
