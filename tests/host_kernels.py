@@ -1,14 +1,15 @@
 """The text of the CUDA kernels compiled by a C++ compiler of the host, and run there: no device, no CUDA.
 
-A prelude gives the words of CUDA a meaning on the host; the text itself is not touched. Blocks and threads are gone
-through one by one, in any order, so indices, guards and launch sizes are those of a device. What this cannot show:
-races (threads are not concurrent), a device's exp and log (other last digits), speed.
+A prelude gives the words of CUDA a meaning on the host; the text itself is not touched. Threads are gone through one
+by one, in any order, so indices, guards and launch sizes are those of a device. What this cannot show: a device's exp
+and log (other last digits), speed; that threads cannot race is read from the text (`test_races`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import math
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ FLAGS = (
     *("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"),
 )
 """No contraction and no unsafe mathematics: the meaning of --fmad=false. Every warning is an error."""
+Order = Literal["forwards", "backwards", "shuffled"]
 COMPILERS = ("c++", "g++", "clang++")
 _TYPES = {"int": ctypes.c_int, "double": ctypes.c_double}
 
@@ -49,21 +51,30 @@ def compiler() -> str | None:
 
 
 def starter(kernel: str) -> str:
-    """A function of the host that runs all blocks and threads of a kernel, backwards if asked to."""
+    """A function of the host that runs all threads of a kernel, every `stride`-th one of all blocks, round and round:
+    a stride without a factor in common with their number meets each once."""
     given = parameters()[kernel]
     declared = ", ".join(f"{kind} p{number}" for number, (kind, _) in enumerate(given))
     passed = ", ".join(f"p{number}" for number in range(len(given)))
     return f"""
-extern "C" void start_{kernel}(unsigned blocks, unsigned threads, int backwards, {declared})
+extern "C" void start_{kernel}(unsigned blocks, unsigned threads, unsigned stride, {declared})
 {{
     gridDim.x = blocks; blockDim.x = threads;
-    for (unsigned b = 0; b < blocks; ++b)
-        for (unsigned t = 0; t < threads; ++t) {{
-            blockIdx.x = backwards ? blocks - 1 - b : b;
-            threadIdx.x = backwards ? threads - 1 - t : t;
-            {kernel}({passed});
-        }}
+    const unsigned long long count = (unsigned long long)blocks * threads;
+    for (unsigned long long k = 0; k < count; ++k) {{
+        const unsigned long long number = k * stride % count;
+        blockIdx.x = (unsigned)(number / threads);
+        threadIdx.x = (unsigned)(number % threads);
+        {kernel}({passed});
+    }}
 }}"""
+
+
+def _stride(order: Order, count: int) -> int:
+    """Backwards is by all but one; a shuffle goes by about the golden section, so that neighbours are far apart."""
+    if order != "shuffled" or count < 3:
+        return 1 if order == "forwards" else max(1, count - 1)
+    return next(s for s in range(int(0.618 * count), count) if math.gcd(s, count) == 1)
 
 
 def library() -> ctypes.CDLL:
@@ -121,12 +132,12 @@ class _Guarded:
 def launch(
     values: Callable[[Any], np.ndarray] = lambda array: array,
     threads: int = 256,
-    backwards: bool = False,
+    order: Order = "forwards",
     guarded: bool = False,
     seen: list[str] | None = None,
 ) -> Launch:
-    """Start kernels on the host. values: the memory behind an array; guarded: work on copies between guards; seen: a
-    list that gets their names."""
+    """Start kernels on the host. values: the memory behind an array; order: of the threads; guarded: work on copies
+    between guards; seen: a list that gets their names."""
     functions = library()
 
     def start(kernel: str, count: int, given: tuple[Any, ...]) -> None:
@@ -143,8 +154,8 @@ def launch(
             else:
                 numbers.append(ctypes.c_void_p(values(value).ctypes.data))
         function = getattr(functions, f"start_{kernel}")
-        unsigned = ctypes.c_uint
-        function(unsigned(-(-count // threads)), unsigned(threads), ctypes.c_int(backwards), *numbers)
+        blocks = -(-count // threads)
+        function(*map(ctypes.c_uint, (blocks, threads, _stride(order, blocks * threads))), *numbers)
         for fence in fences:
             fence.give_back()
 

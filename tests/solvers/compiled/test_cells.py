@@ -25,13 +25,13 @@ from tests.sparse import divergence_matrix, gradient_matrix
 
 EXAMPLES = settings(max_examples=30, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
-launches = st.sampled_from([(1, False), (7, True), (32, True), (256, False), (1024, True)])
+launches = st.sampled_from([(1, "forwards"), (7, "backwards"), (32, "shuffled"), (256, "forwards"), (1024, "shuffled")])
 """Threads per block, and whether the last thread goes first."""
 
 
-def kernels(threads: int = 256, backwards: bool = False) -> Kernels:
+def kernels(threads: int = 256, order: host_kernels.Order = "forwards") -> Kernels:
     """Guarded kernels for arrays of NumPy."""
-    return host_kernels.on_host(threads=threads, backwards=backwards, guarded=True)
+    return host_kernels.on_host(threads=threads, order=order, guarded=True)
 
 
 @st.composite
@@ -52,7 +52,9 @@ def of_random_potential(mesh: Cartesian, rng: np.random.Generator) -> Rates:
 
 @EXAMPLES
 @given(meshes(), seeds, launches)
-def test_products_have_the_bits_of_dia_products(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+def test_products_have_the_bits_of_dia_products(
+    mesh: Cartesian, seed: int, how: tuple[int, host_kernels.Order]
+) -> None:
     rng = np.random.default_rng(seed)
     rates, run = of_random_potential(mesh, rng), kernels(*how)
     table, (now, before) = run.diagonals(rates.exchange), sizes_apart(rng, mesh.size)
@@ -93,7 +95,9 @@ def test_any_few_diagonals_will_do(cells: int, offsets: list[int], seed: int) ->
 
 @EXAMPLES
 @given(st.integers(1, 300), st.integers(1, 12), st.integers(1, 8), seeds, launches)
-def test_gathering_adds_weighted_vectors(cells: int, sums: int, count: int, seed: int, how: tuple[int, bool]) -> None:
+def test_gathering_adds_weighted_vectors(
+    cells: int, sums: int, count: int, seed: int, how: tuple[int, host_kernels.Order]
+) -> None:
     rng = np.random.default_rng(seed)
     total, weights = rng.normal(size=(sums, cells)), rng.normal(size=(sums, count))
     vectors = list(rng.normal(size=(count, cells)))
@@ -109,7 +113,9 @@ def test_gathering_adds_weighted_vectors(cells: int, sums: int, count: int, seed
 
 @EXAMPLES
 @given(st.sampled_from([*STAGES, ERROR, tuple(map(float, interpolation(0.3))), (0.0,), (0.0, 2.0)]), seeds, launches)
-def test_stages_have_the_bits_of_array_passes(weights: tuple[float, ...], seed: int, how: tuple[int, bool]) -> None:
+def test_stages_have_the_bits_of_array_passes(
+    weights: tuple[float, ...], seed: int, how: tuple[int, host_kernels.Order]
+) -> None:
     rng = np.random.default_rng(seed)
     slopes = list(rng.normal(size=(len(weights), 7, 11)))
     assert np.array_equal(kernels(*how).combination(weights, slopes), combined(weights, slopes))
@@ -121,7 +127,7 @@ positive = st.floats(0, 1e300, allow_subnormal=True)
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(positive, positive), min_size=1, max_size=40), st.floats(-1e-3, 1e-3), launches)
 def test_logarithmic_means_are_those_of_array_passes(
-    pairs: list[tuple[float, float]], near: float, how: tuple[int, bool]
+    pairs: list[tuple[float, float]], near: float, how: tuple[int, host_kernels.Order]
 ) -> None:
     a, b = np.array(pairs).T.copy()
     for second in (b, a * (1 + near), a, 0 * a):
@@ -141,7 +147,7 @@ densities = st.one_of(st.just(0.0), st.floats(-320, 300).map(lambda e: 10.0**e))
     launches,
 )
 def test_power_divergences_are_those_of_array_passes(
-    p: float, cells: list[tuple[float, float]], near: float, how: tuple[int, bool]
+    p: float, cells: list[tuple[float, float]], near: float, how: tuple[int, host_kernels.Order]
 ) -> None:
     density, log_target = np.array(cells).T.copy()
     target = np.exp(log_target)
@@ -192,7 +198,9 @@ def test_logarithmic_mean_of_what_is_no_number_is_none() -> None:
 
 @EXAMPLES
 @given(meshes(), seeds, launches)
-def test_divergence_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+def test_divergence_is_that_of_the_sparse_operators(
+    mesh: Cartesian, seed: int, how: tuple[int, host_kernels.Order]
+) -> None:
     flux = np.random.default_rng(seed).normal(size=mesh.faces.left.size)
     matrix = divergence_matrix(mesh)
     run = kernels(*how)
@@ -202,7 +210,9 @@ def test_divergence_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, 
 
 @EXAMPLES
 @given(meshes(), seeds, launches)
-def test_diffusion_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+def test_diffusion_is_that_of_the_sparse_operators(
+    mesh: Cartesian, seed: int, how: tuple[int, host_kernels.Order]
+) -> None:
     rng = np.random.default_rng(seed)
     mobility, f = rng.random(mesh.faces.left.size), rng.normal(size=mesh.size)
     run = kernels(*how)
@@ -215,7 +225,9 @@ def test_diffusion_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, h
 
 @EXAMPLES
 @given(meshes(), seeds, launches)
-def test_gradient_is_that_of_the_sparse_operators(mesh: Cartesian, seed: int, how: tuple[int, bool]) -> None:
+def test_gradient_is_that_of_the_sparse_operators(
+    mesh: Cartesian, seed: int, how: tuple[int, host_kernels.Order]
+) -> None:
     f = np.random.default_rng(seed).normal(size=mesh.size)
     matrix, run = gradient_matrix(mesh), kernels(*how)
     found = run.gradient(Grid.of(mesh, run.library), f)
