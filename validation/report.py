@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import platform
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import jinja2
 import numpy
 import scipy
+from markupsafe import Markup, escape
 
 from mudot.meshes.version import __version__
 from mudot.validation.cases import SECTIONS
@@ -34,6 +36,7 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
         loader=jinja2.PackageLoader("mudot.validation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
+    environment.filters["indexed"] = _indexed
     environment.filters["sum_seconds"] = lambda groups: sum(e["result"].seconds for _, group in groups for e in group)
     page, sections = folder / "index.html", _sections(entries)
     failures = [
@@ -164,6 +167,20 @@ def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Resul
             }
         )
     return {**facts, "cases": entries}
+
+
+_INDEX = re.compile(r"(?<![A-Za-z])([A-Za-zΑ-ω]\*?)_(\w{1,3})\b")
+_EXPONENT = re.compile(r"(?<=[\w)])\^(-?\w+)\b(?!\()")
+
+
+def _indexed(text: object) -> Markup:
+    """The indices of single letters and plain exponents, as HTML shows them.
+
+    >>> _indexed("D_λ < log(1/λ)^-r, R*_0 of scharfetter_gummel")
+    Markup('D<sub>λ</sub> &lt; log(1/λ)<sup>-r</sup>, R*<sub>0</sub> of scharfetter_gummel')
+    """
+    words = _INDEX.sub(r"\1<sub>\2</sub>", str(escape(str(text))))
+    return Markup(_EXPONENT.sub(r"<sup>\1</sup>", words))
 
 
 def _number(value: object) -> str:

@@ -46,27 +46,27 @@ def _times(value: Any, factor: float) -> Any:
     return tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
 
 
+def spoil(solution: Solution, share: float) -> Solution:
+    """The solution with another end: what lies in the upper half of the cells grows by a share."""
+    frames = [*solution.frames]
+    density = frames[-1].density.copy()
+    density[len(density) // 2 :] *= 1 + share
+    frames[-1] = dataclasses.replace(
+        frames[-1],
+        density=density,
+        mass=frames[-1].mass * (1 + share),
+        energy=frames[-1].energy * (1 + share),
+        balance=frames[-1].balance + share * abs(solution.frames[0].energy),
+    )
+    return dataclasses.replace(solution, frames=tuple(frames))
+
+
 def spoiled(name: str, share: float = 1e-2) -> Plant:
-    """A scheme that ends beside the solution: what lies in the upper half of the cells grows by a share."""
+    """A scheme that ends beside the solution (see `spoil`)."""
 
     def put(patch: pytest.MonkeyPatch) -> None:
         honest = module(name).solve
-
-        def solve(*arguments: Any, **options: Any) -> Solution:
-            solution: Solution = honest(*arguments, **options)
-            frames = [*solution.frames]
-            density = frames[-1].density.copy()
-            density[len(density) // 2 :] *= 1 + share
-            frames[-1] = dataclasses.replace(
-                frames[-1],
-                density=density,
-                mass=frames[-1].mass * (1 + share),
-                energy=frames[-1].energy * (1 + share),
-                balance=frames[-1].balance + share * abs(solution.frames[0].energy),
-            )
-            return dataclasses.replace(solution, frames=tuple(frames))
-
-        patch.setattr(module(name), "solve", solve)
+        patch.setattr(module(name), "solve", lambda *a, **k: spoil(honest(*a, **k), share))
 
     return put
 

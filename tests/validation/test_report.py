@@ -49,8 +49,15 @@ def test_constants_stand_in_one_table_and_nowhere_else(page: str) -> None:
     assert page.count("<td>first</td>") == page.count("<td>third</td>") == 1
 
 
+def test_indices_and_exponents_are_set_and_names_are_left_alone() -> None:
+    shown = str(report._indexed("J_λ <= c_LSI H^-1, 128^3 with expm_multiply and x_is_long"))
+    assert (
+        shown == "J<sub>λ</sub> &lt;= c<sub>LSI</sub> H<sup>-1</sup>, 128<sup>3</sup> with expm_multiply and x_is_long"
+    )
+
+
 def test_figures_are_numbered_by_their_section(page: str) -> None:
-    assert [number for number in ("1.1.1", "1.2.1", "2.1.1") if f"<b>Figure {number}</b> a picture" in page] == [
+    assert [number for number in ("1.1.1", "1.2.1", "2.1.1") if f"<b>Figure {number}</b> A picture" in page] == [
         "1.1.1",
         "1.2.1",
         "2.1.1",

@@ -153,6 +153,8 @@ def _interaction_force(quick: bool) -> Outcome:
             source = "Gladin et al. 2024, Prop. 3.8"
             lines.append(Rate("spherical IFT", "KL", label, relation, well.constant, *measured, source))
             curves.append(Series(label, times, [float(f / runs[1].energy[0]) for f in runs[1].energy]))
+        bounds = [float(np.exp(-well.constant * t)) for t in times]
+        curves.append(Series(f"bound, {well.name}", times, bounds, exact=True))
         whole = Wasserstein() + min(BETAS) * DeKernelizedFisherRao(LAPLACE)
         double = ratio_of(mesh, energy, whole, 2 * pi)
         outcome.checks.append(Check(f"{well.name}: I/KL at 2π, where masses differ (no such bound)", double, least / 2))
