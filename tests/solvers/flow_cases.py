@@ -1,4 +1,4 @@
-"""What tests of flows share: data, finished runs, the order of their books, and what makes an Onsager operator."""
+"""What tests of flows share: data, finished runs, the order of their books, derivatives and rates."""
 
 from __future__ import annotations
 
@@ -38,35 +38,6 @@ def assert_books_in_order(solution: Solution, tolerance: float) -> None:
     assert solution.minimum.min() >= 0
     if solution.flow.geometry.conserves_mass:
         np.testing.assert_allclose(solution.mass, solution.mass[0], rtol=1e-12)
-
-
-def assert_onsager(
-    mesh: Cartesian,
-    geometry: Geometry,
-    density: np.ndarray,
-    forces: tuple[np.ndarray, np.ndarray],
-    solved: float = 1e-9,
-    inverted: float = 1e-6,
-) -> None:
-    """K is symmetric and positive and conserves mass where it says so; R and R* are conjugate, with Fenchel equality on
-    the flow and strict inequality off it.
-
-    solved: relative accuracy of K, which may solve a problem;   inverted: that of R, which solves one with K
-    """
-    onsager = geometry.onsager(mesh, density)
-    xi, eta = forces
-    image, other = onsager.apply(xi), onsager.apply(eta)
-    dual, cross = sum(onsager.dual(xi)), integrate(mesh, eta * image)
-    scale = 2 * math.sqrt(dual * sum(onsager.dual(eta)))
-    assert cross == pytest.approx(integrate(mesh, xi * other), abs=10 * solved * scale)
-    assert dual > 0 and dual == pytest.approx(integrate(mesh, xi * image) / 2, rel=100 * solved)
-    if geometry.conserves_mass:
-        assert abs(integrate(mesh, image)) < 10 * solved * integrate(mesh, abs(image))
-    else:
-        assert integrate(mesh, onsager.apply(np.ones(mesh.shape))) > 0
-    primal = sum(onsager.primal(image, guess=xi))
-    assert primal == pytest.approx(dual, rel=inverted)
-    assert primal + sum(onsager.dual(eta)) > cross
 
 
 def assert_derivative(

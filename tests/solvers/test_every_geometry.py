@@ -21,6 +21,7 @@ from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel
 MESHES = {
     "line": Cartesian(11, -2.0, 2.0),
     "ring": Cartesian(10, -2.0, 2.0, "periodic"),
+    "graded line": Cartesian.graded([np.cumsum([-2.0, *np.geomspace(0.2, 0.6, 10)])]),
     "plane": Cartesian((5, 4), (-2.0, -1.0), (2.0, 2.0), ("no-flux", "periodic")),
     "space": Cartesian((4, 3, 3), (-1.0,) * 3, (1.0,) * 3),
 }
