@@ -53,7 +53,7 @@ def _energies(panel: Axes, found: Comparison) -> None:
     cloud, exact, mean, spread = (
         np.array([getattr(row, name) for row in rows]) for name in ("cloud", "exact", "draws", "deviation")
     )
-    panel.plot(times, exact, color=COLOURS[0], label="flow")
+    panel.plot(times, exact, color=COLOURS[0], marker=MARKERS[0], label="flow")
     panel.errorbar(
         times,
         mean,

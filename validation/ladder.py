@@ -88,7 +88,7 @@ class Ladder:
         stop = self._obstacle(finer)
         if stop:
             return stop
-        size = "x".join(map(str, finer.mesh.cells))
+        what = size = "x".join(map(str, finer.mesh.cells)) + " cells"
         try:
             start = now()
             self.runs.append(self._run(finer))
@@ -96,13 +96,14 @@ class Ladder:
             if level == 0:
                 self.bandwidth = float(f"{deviation(self.runs[0].mesh, self.runs[0].target) / 2:.2g}")
             if level == 1:
+                what = f"{size} (once more, for the errors of time and box)"
                 self._measure()
         except _OutOfTime:
-            return f"{size} cells did not end within {self.limits.seconds:g} s"
+            return f"{what} did not end within {self.limits.seconds:g} s"
         except MudotError as reason:
             if level == 0:
-                raise MudotError(f"{self.inputs.path}: on {size} cells: {reason}") from None
-            return f"on {size} cells: {reason}"
+                raise MudotError(f"{self.inputs.path}: on {what}: {reason}") from None
+            return f"on {what}: {reason}"
         return ""
 
     def _measure(self) -> None:
