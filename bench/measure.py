@@ -167,10 +167,33 @@ def sweep(cells: int) -> float:
     return best / terms
 
 
+def hot(cells: int = 1024) -> float:
+    """Seconds of one term per cell where all that it reads and writes stays in the first-level cache: what the loop
+    itself needs, whatever the memory gives."""
+    import numba
+
+    from mudot.solvers.compiled.diagonals import _add, _five
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+    def run(repeat: int, out: np.ndarray, rates: np.ndarray, source: np.ndarray, total: np.ndarray) -> None:
+        n = out.size
+        a, b, c, d, loss, old = rates[0], rates[1], rates[2], rates[3], rates[4], rates[5]
+        w, x, y, z = source[:n], source[63 : 63 + n], source[65 : 65 + n], source[128 : 128 + n]
+        for _ in range(repeat):
+            _five(out, 1e-3, a, x, b, y, c, w, d, z, 1.0, loss, source[64 : 64 + n], 1.0, old)
+            _add(total, 1e-3, out)
+
+    given = np.ones(cells), np.ones((6, cells)), np.ones(cells + 128), np.ones(cells)
+    repeat = 10**7 // cells
+    run(1, *given)
+    _, best, _ = timed(lambda: run(repeat, *given), 0.5)
+    return best / repeat / cells
+
+
 if __name__ == "__main__":
     name, what, number, least, reference = sys.argv[1:]
     if name == "triad":
-        answer: dict[str, Any] = {"bandwidth": triad(int(number) ** 2), "sweep": sweep(int(number))}
+        answer: dict[str, Any] = {"bandwidth": triad(int(number) ** 2), "sweep": sweep(int(number)), "hot": hot()}
     else:
         answer = measured(name, what, int(number), float(least), Path(reference))
     print(json.dumps(answer | {"load": os.getloadavg()[0]}))

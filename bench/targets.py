@@ -110,6 +110,8 @@ def _traffic(rows: list[Row]) -> tuple[str, str, bool] | None:
     return "One term of the recurrence: half the triad's bandwidth", words, min(shares.values()) >= 0.5
 
 
-def share(row: Row) -> float:
-    """Traffic of one term, were it made by itself, over the triad's on as many cells."""
-    return float(BYTES_PER_CELL * row["cells"] ** 2 / row["sweep"] / row["bandwidth"])
+def share(row: Row, seconds: float | None = None) -> float:
+    """Traffic of one term, were it made by itself, over the triad's on as many cells; `seconds`: of the term per cell,
+    instead of what was measured on these cells."""
+    per_cell = row["sweep"] / row["cells"] ** 2 if seconds is None else seconds
+    return float(BYTES_PER_CELL / per_cell / row["bandwidth"])

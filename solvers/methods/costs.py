@@ -19,7 +19,7 @@ CALL = 1e4
 FLOP = 0.05
 """One operation of the products of dense matrices; not per cell. For `CALL` and `FLOP` 4e3 and 0.03 were measured under
 load; both stand at about twice that, since the choice depends on their ratio."""
-POLE = 4.0
+POLE = 5.0
 """One shift of a resolvent along a line; per cell."""
 WORTH_LOADING = 2e6
 """Of a single call, from which on a run with its hundreds of calls earns back the 0.4 s of loading compiled loops."""
