@@ -221,14 +221,21 @@ class FokkerPlanck:
         """The exponential of one axis; the latest ones are kept, within a bounded number of bytes."""
         key = (duration, axis)
         if key not in self._factors:
-            library, line = library_of(self.log_target), self._lines[axis]
-            matrix: Any = line.generator()
-            if library.xp is not np:
-                matrix = library.to_device(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
-            self._factors[key] = tensor.exponential(matrix, library.to_device(line.widths), duration)
+            self._factors[key] = tensor.exponential(*self._generators[axis], duration)
             while sum(8 * m.shape[0] ** 2 for m in self._factors.values()) > _CACHED_BYTES and len(self._factors) > 3:
                 self._factors.popitem(last=False)
         return self._factors[key]
+
+    @cached_property
+    def _generators(self) -> list[tuple[Any, Array]]:
+        """Matrix and cell widths of every line on the device, sent once: sparse or dense on the host, else dense."""
+        library, made = library_of(self.log_target), list[tuple[Any, Array]]()
+        for line in self._lines:
+            matrix: Any = line.generator()
+            if library.xp is not np:
+                matrix = library.to_device(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
+            made.append((matrix, library.to_device(line.widths)))
+        return made
 
     @cached_property
     def _lines(self) -> list[rational.Line]:
