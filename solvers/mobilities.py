@@ -60,11 +60,11 @@ class Upwind:
     limited: bool = True
     ratios: tuple[Array, Array] | None = None
 
-    def at(self, mesh: Cartesian, before: Array) -> Upwind:
-        """With the slopes of the density at which the step starts: exact books need any mobility, not the best."""
+    def at(self, mesh: Cartesian, middle: Array) -> Upwind:
+        """With the limited slopes of a density: within the step they are fixed, for their limiter has kinks."""
         if not self.limited:
             return self
-        sides = zip(one_sided(mesh, before), across(mesh, before), strict=True)
+        sides = zip(one_sided(mesh, middle), across(mesh, middle), strict=True)
         return Upwind(True, tuple(face / cell for face, cell in sides))
 
     def __call__(self, mesh: Cartesian, density: Array, drop: Array) -> Array:

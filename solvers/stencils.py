@@ -3,8 +3,9 @@
 Such are the Jacobians of implicit transport: what flows out of a cell enters its neighbour. On a line between walls
 they are tridiagonal and solved directly. Elsewhere stabilised biconjugate gradients solve them, preconditioned by one
 V-cycle of multigrid: blocks of 2^d cells are joined, their fluxes added up, so that every level is a stencil like the
-first and conserves what flows (Brandt 1977; for aggregates with rescaled fluxes Braess 1995). Array passes alone, so
-the same on every device.
+first and conserves what flows (Brandt 1977; for aggregates with rescaled fluxes Braess 1995). Near vacuum a flux is
+mostly advection, by many cells per step: its share is not rescaled, and coarse levels take it upwind. Array passes
+alone, so the same on every device.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.linear import LinearSolution, NotConverged, stabilised_biconjugate_gradients
 
-_SWEEPS, _DAMPING = 2, 0.8
+_SWEEPS, _DAMPING = 4, 0.8
 _COARSEST, _LAST = 3, 12
 """Cells per axis that are not joined any more, and sweeps on the level that has no coarser one."""
-_DIRECT = 1500
-"""Cells up to which elimination is faster than iterations."""
-_LIMIT = 200
+_DIRECT = {1: math.inf, 2: 5000, 3: 1500}
+"""Cells by dimension up to which elimination on the host takes hundredths of a second. Iterations are faster where
+diffusion rules, but beside vacuum that a drift has long been draining Newton's method does better with the former."""
+_LIMIT, _PATIENCE = 200, 40
+"""Iterations with something beyond the stencil, and without: there systems of steps that have a solution take five or
+so, and more than this many stand in Newton iterations that lead nowhere."""
 Beyond = Callable[[Array], Array]
 """What a matrix has besides its stencil, as a product."""
 
@@ -63,14 +67,26 @@ class Coupling:
             out[last] += self.ahead[last] * x[first]
             out[first] -= self.behind[last] * x[last]
 
+    @property
+    def leaving(self) -> Array:
+        """The sum of the absolute values in a cell's column besides the diagonal."""
+        xp = array_module(self.ahead)
+        return xp.abs(self.behind) + xp.roll(xp.abs(self.ahead), 1, self.axis)
+
     def joined(self, axes: tuple[int, ...]) -> Coupling:
-        """Between blocks of two cells along the given axes; along its own, half of what flows over their faces."""
+        """Between blocks of two cells along the given axes; along its own, half of what diffuses over their faces and
+        all that is advected, upwind."""
         behind, ahead = self.behind, self.ahead
         if self.axis in axes:
             odd = tuple(slice(1, None, 2) if i == self.axis else slice(None) for i in range(behind.ndim))
-            behind, ahead = (_even(f, self.axis)[odd] / 2 for f in (behind, ahead))
+            behind, ahead = (_even(f, self.axis)[odd] for f in (behind, ahead))
         others = tuple(axis for axis in axes if axis != self.axis)
-        return Coupling(self.axis, _blocks(behind, others), _blocks(ahead, others), self.periodic)
+        behind, ahead = _blocks(behind, others), _blocks(ahead, others)
+        if self.axis in axes:
+            advected, diffused = (behind + ahead) / 2, (behind - ahead) / 4
+            diffused = array_module(behind).maximum(diffused, abs(advected))
+            behind, ahead = advected + diffused, advected - diffused
+        return Coupling(self.axis, behind, ahead, self.periodic)
 
     @property
     def _ends(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -118,14 +134,15 @@ class StencilMatrix:
         """(A + beyond) x = right to a residual of `tolerance` in the Euclidean norm, A alone on a line and on few cells
         of the host directly. Raises NotConverged."""
         host = isinstance(right, np.ndarray)
-        inverse = self._elimination() if host and (right.ndim == 1 or right.size <= _DIRECT) else self.cycle
+        inverse = self._elimination() if host and right.size <= _DIRECT[right.ndim] else self.cycle
         if beyond is None and inverse != self.cycle:
             return LinearSolution(inverse(right), 0.0, 1)
 
         def apply(x: Array) -> Array:
             return self.apply(x) if beyond is None else self.apply(x) + beyond(x)
 
-        return stabilised_biconjugate_gradients(apply, inverse, right, tolerance, _LIMIT)
+        limit = _PATIENCE if beyond is None else _LIMIT
+        return stabilised_biconjugate_gradients(apply, inverse, right, tolerance, limit)
 
     def _elimination(self) -> Beyond:
         """Right-hand sides to solutions."""
@@ -152,7 +169,7 @@ class StencilMatrix:
 
     def cycle(self, right: Array) -> Array:
         """About A^-1 right: one V-cycle with damped Jacobi sweeps."""
-        factor, coarse = _DAMPING / self.whole, self._coarse
+        factor, coarse = self._relaxation, self._coarse
         x = factor * right
         for _ in range((_SWEEPS if coarse is not None else _LAST) - 1):
             x = x + factor * (right - self.apply(x))
@@ -162,6 +179,13 @@ class StencilMatrix:
         for _ in range(_SWEEPS):
             x = x + factor * (right - self.apply(x))
         return x
+
+    @cached_property
+    def _relaxation(self) -> Array:
+        """Over the mass and, damped, what leaves a cell in absolute value: in L1 a sweep makes nothing grow as long as
+        fluxes run downhill, and where little leaves it is all but exact."""
+        rest = sum((coupling.leaving for coupling in self.couplings), 0 * self.mass)
+        return 1 / (self.mass + rest / _DAMPING)
 
     @cached_property
     def _axes(self) -> tuple[int, ...]:

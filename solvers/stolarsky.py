@@ -81,7 +81,7 @@ class Stolarsky:
     m: float
     flux: TwoPointFlux | None = None
 
-    def at(self, mesh: Cartesian, before: Array) -> Stolarsky:
+    def at(self, mesh: Cartesian, middle: Array) -> Stolarsky:
         """Itself: it is the same for every step."""
         return self
 

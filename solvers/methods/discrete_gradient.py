@@ -48,8 +48,8 @@ _TINY, _HUGE = float(np.finfo(float).tiny), 1e60
 class StepRule(Protocol):
     """A choice of the mobility for every step."""
 
-    def at(self, mesh: Cartesian, before: Array) -> StepMobility:
-        """That of a step that starts at a density."""
+    def at(self, mesh: Cartesian, middle: Array) -> StepMobility:
+        """That of a step about a density; always the same object where it does not look at the density."""
 
 
 class StepMobility(Protocol):
@@ -113,14 +113,27 @@ class DiscreteGradient:
     def solve(self, before: Array, tau: float, guess: Array | None = None) -> Attempt | None:
         """b of one step from positive a, or None where Newton's method does not find it.
 
-        guess: where to start; by default backward Euler with frozen coefficients."""
+        guess: where to start; by default backward Euler with frozen coefficients.
+
+        A mobility that looks at the density (limited slopes, momentary drifts) is taken at (a + b)/2 with the b of a
+        first pass, whose mobility is that of a: books are exact with any mobility, order 2 wants a centred one."""
         mobility = self.mobility.at(self.mesh, before)
+        found = self._found(mobility, before, tau, guess)
+        if found is None:
+            return None
+        centred = self.mobility.at(self.mesh, (before + found.after) / 2)
+        if centred is not mobility:
+            mobility, found = centred, self._found(centred, before, tau, found.after)
+        return None if found is None else self._attempt(mobility, before, found)
+
+    def _found(self, mobility: StepMobility, before: Array, tau: float, guess: Array | None) -> _State | None:
+        """By bold Newton steps from the guess, else from backward Euler, and by careful ones if these lead nowhere."""
         found = None if guess is None else self._newton(mobility, before, tau, guess, _boldly)
         if found is None:
             guess = self._frozen_step(before, tau)
             for move in (_boldly, _carefully):
                 found = self._newton(mobility, before, tau, guess, move) if found is None else found
-        return None if found is None else self._attempt(mobility, before, found)
+        return found
 
     def _newton(self, mobility: StepMobility, before: Array, tau: float, guess: Array, move: Move) -> _State | None:
         """Damped Newton iterations, every cell held back by itself."""

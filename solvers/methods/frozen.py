@@ -46,14 +46,14 @@ def frozen_flux(mesh: Cartesian, energy: Energy, density: Array) -> TwoPointFlux
 
 @dataclass(frozen=True, eq=False)
 class MomentaryFit:
-    """For the steps of a discrete gradient: the mobility of the flux that is fitted to what neurons are drawn by when
-    the step starts. Books are exact with any mobility; this one keeps equilibria, and steep drifts from oscillating."""
+    """For the steps of a discrete gradient: the mobility of the flux that is fitted to what neurons are drawn by at a
+    density. Books are exact with any mobility; this one keeps equilibria, and steep drifts from oscillating."""
 
     energy: ShallowNetwork
 
-    def at(self, mesh: Cartesian, before: Array) -> Stolarsky:
-        """That of a step."""
-        drift = self.energy.drift_potential(mesh, before)
+    def at(self, mesh: Cartesian, middle: Array) -> Stolarsky:
+        """That of a step about a density."""
+        drift = self.energy.drift_potential(mesh, middle)
         return Stolarsky(1.0, scharfetter_gummel(mesh, -drift / self.energy.entropy))
 
 

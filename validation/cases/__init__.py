@@ -18,6 +18,7 @@ from mudot.validation.cases.gamma_transport import GAMMA_TRANSPORT
 from mudot.validation.cases.gamma_weak import GAMMA_WEAK
 from mudot.validation.cases.hidden_link import HIDDEN_LINK
 from mudot.validation.cases.identities import IDENTITIES
+from mudot.validation.cases.in_time import IN_TIME
 from mudot.validation.cases.kernel_exact import KERNEL_EXACT
 from mudot.validation.cases.kernels import KERNELS, MMD_AND_KL
 from mudot.validation.cases.library import LIBRARY
@@ -74,7 +75,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ),
     ("Interaction-force transport, and which geometry converges to which", (*FLAT, *LIMITS)),
     ("Evolutionary Γ-convergence", GAMMA_CASES),
-    ("Nonlinear transport", (*NONLINEAR, *CROSS_CHECKS)),
+    ("Nonlinear transport", (*NONLINEAR, *IN_TIME, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES, *WITNESSES_LAW)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_KSD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),

@@ -92,10 +92,13 @@ def test_unsplit_wasserstein_fisher_rao_agrees_with_the_splitting_to_second_orde
         assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.25)
 
 
-def test_with_attraction_errors_in_time_are_of_second_order() -> None:
-    mesh, start = Cartesian(40, -4.0, 4.0), np.exp(-(Cartesian(40, -4.0, 4.0).centers[0] ** 2))
-    method = steps(mesh, FreeEnergy(0.5, 1.0, None, Interaction(lambda x: x**2 / 2)))
-    ends = [method.march(start, 0.5, n)[0] for n in (5, 10, 20)]
+@pytest.mark.parametrize("m", [1.0, 2.0])
+def test_with_attraction_errors_in_time_are_of_second_order(m: float) -> None:
+    # On a torus, where densities stay positive: a front that crosses cells between steps makes orders scatter.
+    mesh = Cartesian(40, 0.0, 1.0, "periodic")
+    start = 1 + 0.5 * np.cos(2 * np.pi * mesh.centers[0])
+    method = steps(mesh, FreeEnergy(0.3, m, None, Interaction(lambda x: -np.cos(2 * np.pi * x) / 2)))
+    ends = [method.march(start, 0.05, n)[0] for n in (5, 10, 20)]
     gaps = [norm(mesh, a - b) for a, b in pairwise(ends)]
     assert np.log2(gaps[0] / gaps[1]) == pytest.approx(2, abs=0.05)
 
