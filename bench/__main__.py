@@ -26,7 +26,7 @@ from bench.tables import table
 
 PACKAGES = {"FiPy": "fipy", "fplanck": "fplanck", "py-pde": "pde", "mudot": "numba"}
 _PEERS = ("FiPy", "fplanck", "py-pde")
-_LIMIT = 60.0
+_LIMIT = 90.0
 _COMPILING = 180.0
 """Seconds for one process; py-pde and fplanck compile for longer than they compute."""
 
