@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mudot.meshes.averages import average
 from mudot.meshes.cartesian import Cartesian
+from mudot.solvers import commands, storage
 from mudot.solvers.energies import (
     DeRegularizedMMD,
     Energy,
@@ -28,7 +30,7 @@ from mudot.solvers.energies import (
 from mudot.solvers.interactions import Interaction
 from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.cases.clouds import on_mesh as averages
-from mudot.validation.compare.energies import on_points
+from mudot.validation.compare.energies import energy_of, on_points
 from mudot.validation.particles.kale import KaleDescent
 from mudot.validation.particles.kernels import gram
 from mudot.validation.particles.samplers import Particles, SteinDiscrepancyDescent
@@ -168,3 +170,49 @@ def test_draws_have_the_energy_that_is_expected_of_them_and_the_deviation() -> N
     assert bias == pytest.approx(own / (2 * count), rel=0.05)
     assert abs(np.mean([s.deviations for s in scores])) < 3 / math.sqrt(40)
     assert np.std([s.deviations for s in scores]) == pytest.approx(1.0, abs=0.4)
+
+
+PROBLEM = """
+[mesh]
+lower = [-2.0]
+upper = [2.0]
+cells = [24]
+boundary = ["no-flux"]
+[target]
+log_density = "-x**2"
+[initial]
+log_density = "-(x - 0.5)**2"
+[energy]
+{energy}
+[geometry]
+name = "wasserstein"
+[time]
+stop = 0.01
+outputs = [0.0, 0.01]
+rtol = 1e-3
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "why_not"),
+    [
+        ('name = "kl"', "mean of -log pi", ""),
+        ('name = "chi2"', None, "chi2 is not finite on points"),
+        ('name = "shallow-network"\ndata = "d.csv"\nactivation = "tanh"', "energy", ""),
+        ('name = "shallow-network"\ndata = "d.csv"\nactivation = "tanh"', None, "d.csv"),
+    ],
+)
+def test_the_energy_of_a_result_comes_from_its_problem_or_the_reason_is_said(
+    lines: str, name: str | None, why_not: str, tmp_path: Path
+) -> None:
+    (tmp_path / "d.csv").write_text("0.5,1.0\n-0.5,-1.0\n")
+    (tmp_path / "p.toml").write_text(PROBLEM.format(energy=lines))
+    assert commands.run(tmp_path / "p.toml", tmp_path / "r.h5")
+    if why_not == "d.csv":  # the data are no longer beside the result
+        (tmp_path / "d.csv").unlink()
+    result = storage.read(tmp_path / "r.h5")
+    found, said = energy_of(result)
+    assert (found.name if found else None) == name and why_not in said and bool(said) is (found is None)
+    if found and found.name == "energy":
+        density = result.density(-1)
+        assert float(found.energy.value(result.mesh, density)) == pytest.approx(float(result.energy[-1]), rel=1e-12)
