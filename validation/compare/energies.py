@@ -34,8 +34,8 @@ from mudot.solvers.results import Result
 from mudot.validation.compare.deposit import on_mesh
 from mudot.validation.compare.draws import draws
 
-SETS, FEW = 40, 12
-"""Sets of draws from which the noise is taken; fewer where an energy is the solution of an equation."""
+SETS = 40
+"""Sets of draws from which the noise is taken."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,10 @@ class CloudEnergy:
 
 @dataclass(frozen=True, eq=False)
 class OnPoints:
-    """What of an energy is defined on points, and what it is called; `sets` of draws tell its noise."""
+    """What of an energy is defined on points, and what it is called."""
 
     name: str
     energy: Energy
-    sets: int = SETS
 
     def of(self, mesh: Cartesian, points: np.ndarray, weights: np.ndarray, mass: float) -> float:
         """The energy of weighted points of a total mass."""
@@ -79,9 +78,7 @@ class OnPoints:
         """That of points with weights of sum 1, which get the mass of the density, of the density, and of `count` draws
         from it."""
         mass, equal = float((density * mesh.volumes).sum()), np.full(count, 1 / count)
-        noise = [
-            self.of(mesh, draws(mesh, density, count, int(rng.integers(2**63))), equal, mass) for _ in range(self.sets)
-        ]
+        noise = [self.of(mesh, draws(mesh, density, count, int(rng.integers(2**63))), equal, mass) for _ in range(SETS)]
         exact = float(self.energy.value(mesh, density))
         mine = self.of(mesh, points, weights, mass)
         return CloudEnergy(self.name, mine, exact, float(np.mean(noise)), float(np.std(noise, ddof=1)))
@@ -94,10 +91,8 @@ def on_points(energy: Energy, mesh: Cartesian) -> OnPoints | None:
     >>> on_points(PowerDivergence(1, np.ones(4)), line).name, on_points(PowerDivergence(2, np.ones(4)), line)
     ('mean of -log pi', None)
     """
-    if isinstance(energy, MaximumMeanDiscrepancy | KernelSteinDiscrepancy):
+    if isinstance(energy, MaximumMeanDiscrepancy | KernelSteinDiscrepancy | Moreau | DeRegularizedMMD):
         return OnPoints("energy", energy)
-    if isinstance(energy, Moreau | DeRegularizedMMD):
-        return OnPoints("energy", energy, FEW)
     if isinstance(energy, PowerDivergence) and energy.power == 1:
         return OnPoints("mean of -log pi", FreeEnergy(0.0, potential=-np.asarray(energy.log_target)))
     if isinstance(energy, ShallowNetwork):
