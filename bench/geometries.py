@@ -25,7 +25,7 @@ from typing import Any
 
 from bench.__main__ import machine
 
-STOP, RTOL = 0.01, 1e-3
+STOP, RTOL = 0.002, 1e-3
 """Of the flows in space: long enough for several panels of the ledger where a flow is stiff."""
 _KEYS = {"ridge": "0.1", "regularization": "0.1"}
 _PLANE = (

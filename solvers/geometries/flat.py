@@ -8,7 +8,7 @@ omega = 1:   L^2 and H^-1, the geometries of Allen-Cahn and Cahn-Hilliard
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from mudot.meshes.arrays import Array, ArrayLibrary, array_module, moved
@@ -69,6 +69,7 @@ class FlatWasserstein(Composable):
 
     reference: Array
     transport: float = 1.0
+    _known: dict[Cartesian, Array] = field(default_factory=dict, init=False, repr=False)
     parts: ClassVar[tuple[str, ...]] = ("flat-wasserstein",)
     multiplicative: ClassVar[bool] = False
     conserves_mass: ClassVar[bool] = True
@@ -94,9 +95,11 @@ class FlatWasserstein(Composable):
         return WassersteinOnsager(mesh, self.transport * self.mobility(mesh), scale)
 
     def mobility(self, mesh: Cartesian) -> Array:
-        """omega on faces, shape (faces,)."""
-        left, _ = across(mesh, self.reference)
-        return left * scharfetter_gummel(mesh, array_module(left).log(self.reference)).forward
+        """omega on faces, shape (faces,): the same at every state, so computed once."""
+        if mesh not in self._known:
+            left, _ = across(mesh, self.reference)
+            self._known[mesh] = left * scharfetter_gummel(mesh, array_module(left).log(self.reference)).forward
+        return self._known[mesh]
 
     def flux(self, mesh: Cartesian, log_target: Array) -> TwoPointFlux:
         """The two-point flux omega (s_K - s_L), s = rho/pi, that is the flow of chi^2/2: of the detailed-balance
