@@ -156,6 +156,8 @@ def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Resul
         entries.append(
             {
                 "name": case.name,
+                "title": case.title,
+                "setup": case.setup,
                 "claim": case.claim,
                 "source": case.source,
                 "passed": result.passed,

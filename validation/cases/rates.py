@@ -157,7 +157,7 @@ def _spherical(quick: bool) -> Outcome:
         expected = SPHERICAL.get(p, 1.0 if p == 0.5 else 1 / (1 - p))
         analytic = theorems.spherical_constant(p)
         least = _two_cells(p, 60 if quick else 240)
-        finite, far = least_two_points(p, 200 if quick else 600)
+        finite, far = least_two_points(p, 150 if quick else 300)
         bound = 6e-5 if p in SPHERICAL else 1e-3
         outcome.checks.append(
             Check(f"p = {p:.3g}: c_S by singular two-point densities", analytic, bound, "within", expected)

@@ -119,17 +119,23 @@ class Study:
         return dict(rates) if isinstance(rates, dict) else dict.fromkeys(_SOLUTIONS, rates)
 
     def coarser(self) -> Study:
-        """The same study on half the cells, with three members: the first two, and the last but one of more."""
+        """The same study on half the cells, seen at its ends only, ten times as coarse in time, with three members: the
+        first two, and the last but one of more."""
         cells = self.members[0].mesh.cells
         if any(n % 2 for n in cells):
             raise MudotError(f"{self.path}: [mesh] cells: got {cells}; expected even numbers for --quick")
         kept = (0, 1, max(2, len(self.members) - 2))
+
+        def seen(inputs: Inputs) -> Inputs:
+            half = refined(inputs, 0.5, 10)
+            return replace(half, time=half.time.model_copy(update={"outputs": [0.0, half.time.stop]}))
+
         return replace(
             self,
             family=self.family.model_copy(update={"ladder": [self.family.ladder[k] for k in kept]}),
-            limit=refined(self.limit, 0.5),
-            members=tuple(refined(self.members[k], 0.5) for k in kept),
-            smoothers=tuple(refined(self.smoothers[k], 0.5) for k in kept if self.smoothers),
+            limit=seen(self.limit),
+            members=tuple(seen(self.members[k]) for k in kept),
+            smoothers=tuple(seen(self.smoothers[k]) for k in kept if self.smoothers),
         )
 
 
