@@ -21,8 +21,9 @@ FLOP = 0.05
 load; both stand at about twice that, since the choice depends on their ratio."""
 POLE = 5.0
 """One shift of a resolvent along a line; per cell."""
-WORTH_LOADING = 2e6
-"""Of a single call, from which on a run with its hundreds of calls earns back the 0.4 s of loading compiled loops."""
+WORTH_LOADING = 2e7
+"""Of a single call, from which on the 0.4 s of loading compiled loops are risked: whole runs on smaller lines take less
+than that, while a call on longer ones may take seconds where an enclosure by other methods does not close."""
 SPARED = 0.85
 """Share of the predicted products that uniformization makes before nothing more matters."""
 

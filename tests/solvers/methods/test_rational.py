@@ -19,6 +19,12 @@ from tests.solvers.methods.semigroup_cases import after, path
 pytestmark = pytest.mark.skipif(compiled.along_lines() is None, reason="needs Numba")
 
 
+@pytest.fixture(autouse=True)
+def compiled_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What loading the loops costs is no matter here."""
+    monkeypatch.setattr(costs, "WORTH_LOADING", 0.0)
+
+
 def line_of(mesh: Cartesian, log_target: np.ndarray) -> Line:
     flux = scharfetter_gummel(mesh, log_target)
     return Line.of(mesh.widths[0], log_target, flux.forward, flux.backward)
@@ -160,7 +166,6 @@ def test_very_long_lines_take_a_few_shifts_at_a_time(monkeypatch: pytest.MonkeyP
 
 
 def test_separable_meshes_go_axis_by_axis_like_dense_factors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "WORTH_LOADING", 0.0)
     monkeypatch.setattr(costs, "resolvents", lambda *_: 0.0)
     mesh = Cartesian((40, 31, 12), (-2.0, -1.0, 0.0), (2.0, 1.5, 1.0))
     x, y, z = mesh.coordinates
