@@ -36,6 +36,8 @@ from mudot.validation.estimates import (
 from mudot.validation.ladder import Ladder, Limits, Run
 
 MARGIN = 1.5
+_INNER = 20
+"""The tolerance asked for over that of the time integration."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ def certify(
     where not even the coarsest mesh can be solved within these limits.
     """
     _check(inputs, rtol, seconds, memory)
-    ladder = Ladder(inputs, Limits(seconds, memory), min(inputs.time.rtol, rtol / 20), box)
+    ladder = Ladder(inputs, Limits(seconds, memory), min(inputs.time.rtol, rtol / _INNER), box)
     while True:
         stop = ladder.climb()
         if not ladder.runs:
@@ -102,9 +104,17 @@ def certify(
         found = _judged(ladder, rtol, stop)
         size = "x".join(map(str, found.cells))
         say(f"{size} cells: error {float(found.better_error.max()):.2e}, order {_typical(found.order)}")
-        # No mesh helps where the box is too small.
-        if found.reached or stop or MARGIN * float(found.in_box.max()) > rtol:
+        if found.reached or stop or _hopeless(found.in_time, found.in_box, rtol):
             return found
+
+
+def _hopeless(in_time: np.ndarray, in_box: np.ndarray, rtol: float) -> str:
+    """Why no mesh helps, empty where one may."""
+    if MARGIN * float(in_box.max()) > rtol:
+        return "the box is too small; widen it"
+    if MARGIN * float(in_time.max()) > rtol:
+        return f"time integration alone errs by {float(in_time.max()):.1e}; lower rtol in [time]"
+    return ""
 
 
 def _check(inputs: Inputs, rtol: float, seconds: float, memory: float | None) -> None:
@@ -140,8 +150,7 @@ def _judged(ladder: Ladder, rtol: float, stop: str) -> Certified:
             found = number([entry[name] for entry in table], ladder.shaken[name], rough, MARGIN)
             values[name], bars[name] = found.value, found.bar + MARGIN * ladder.cut.get(name, 0.0)
     reached = bool(np.all(better_error <= rtol))
-    if not stop and MARGIN * float(in_box.max()) > rtol:
-        stop = "the box is too small; widen it"
+    stop = stop or _hopeless(in_time, in_box, rtol)
     size = "x".join(map(str, mesh.shape))
     message = f"error below {rtol:g} on {size} cells" if reached else f"not reached: {stop}"
     if not np.all(np.isfinite(error)):

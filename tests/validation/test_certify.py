@@ -139,6 +139,16 @@ def test_a_box_that_is_too_small_is_said(tmp_path: Path) -> None:
     assert not found.reached and "widen" in found.message and found.solution.flow.mesh.shape == (96,)
 
 
+def test_an_error_in_time_that_no_mesh_cures_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mudot.validation.certify._INNER", 1e-4)
+    path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-4.0], [4.0], [10], "chi2")
+    path.write_text(path.read_text().replace("rtol = 1e-6", "rtol = 1e-1"))
+    found = certify(read(path), 1e-5)
+    assert not found.reached and found.cells == (40,) and "lower rtol in [time]" in found.message
+    monkeypatch.setattr("mudot.validation.certify._INNER", 20)
+    assert certify(read(path), 2e-2).reached
+
+
 class Clock:
     """Every look at it takes longer than the last one, as finer meshes do."""
 
