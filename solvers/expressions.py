@@ -194,7 +194,7 @@ class _Compiler:
     def _add_call(self, node: ast.Call, depth: int) -> None:
         if isinstance(node.func, ast.Attribute):
             raise MudotError(self._unexpected(node.func))
-        name = ast.get_source_segment(self.line, node.func) or ""
+        name = node.func.id if isinstance(node.func, ast.Name) else ast.get_source_segment(self.line, node.func) or ""
         if not isinstance(node.func, ast.Name) or name in self.variables or name in CONSTANTS:
             raise MudotError(f"{quoted(name, 40)} is not a function; a product is written with '*'")
         if name not in FUNCTIONS:

@@ -99,7 +99,9 @@ class GradientFlow:
         return with_mobility(self.geometry, Bounded(None if logs is None else scharfetter_gummel(self.mesh, logs)))
 
     def on(self, library: ArrayLibrary) -> GradientFlow:
-        """The same flow with its data on another device."""
+        """The same flow with its data on another device. Raises MudotError for integrators that run on the host."""
+        if library.xp is not np and self.integrator in witness.ON_THE_HOST:
+            raise MudotError(f"method {self.integrator!r}: runs on the cpu only; choose another method or the cpu")
         return replace(self, energy=self.energy.on(library), geometry=self.geometry.on(library))
 
     def rate(self, density: Array) -> Array:

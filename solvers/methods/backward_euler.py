@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import scipy.sparse
 import scipy.sparse.linalg
 
-from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.errors import MudotError
 from mudot.solvers.fluxes import generator
@@ -87,17 +86,15 @@ class BackwardEuler:
         return density, Progress(duration, steps, 0, total)
 
     def _step(self, density: Array, tau: float) -> Array:
-        mesh, library = self.system.mesh, library_of(density)
+        mesh = self.system.mesh
         assert self.system.frozen is not None
         mass = integrate(mesh, density)
         identity = scipy.sparse.eye_array(mesh.size, format="csc")
-        flat = library.to_host(density).reshape(-1)
+        flat = density.reshape(-1)
         now = density
         for _ in range(_LIMIT):
-            matrix: Any = generator(mesh, self.system.frozen(now))
-            matrix = matrix if scipy.sparse.issparse(matrix) else matrix.get()
-            solved = scipy.sparse.linalg.spsolve(identity - tau * matrix.tocsc(), flat)
-            target = library.to_device(solved).reshape(mesh.shape)
+            matrix = generator(mesh, self.system.frozen(now))
+            target = scipy.sparse.linalg.spsolve(identity - tau * matrix.tocsc(), flat).reshape(mesh.shape)
             gap = integrate(mesh, abs(target - now)) / mass
             now = (1 - self.damping) * now + self.damping * target
             if gap <= _TOLERANCE:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
@@ -93,8 +93,8 @@ def steepest_descent(mesh: Cartesian, energy: Energy, geometry: Geometry, densit
 
 def _alternating(mesh: Cartesian, density: Array) -> Array:
     """Signs like a chequerboard, the roughest function on the mesh, times the density."""
-    parity = sum(np.ix_(*(np.arange(n) for n in mesh.shape)))
-    return density * array_module(density).asarray(1.0 - 2.0 * (parity % 2))
+    parity: np.ndarray = sum(np.ix_(*(np.arange(n) for n in mesh.shape)), np.zeros(mesh.shape))
+    return density * library_of(density).to_device(np.asarray(1.0 - 2.0 * (parity % 2)))
 
 
 def upwind_transport(mesh: Cartesian, energy: Energy, weight: float = 1.0) -> Semidiscrete:

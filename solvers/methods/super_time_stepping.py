@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, array_module
+from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.averages import integrate
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.porous_medium import PorousMedium
@@ -126,12 +126,14 @@ def legendre_step(system: Explicit, density: Array, rate: Array, tau: float, sta
         return system.fused_step(density, rate, tau, np.array(table), _TINY)
     stack = xp.stack([density, rate, density, density]).reshape(4, -1)
     now = density + table[0][2] * tau * rate
-    for mu, nu, gain, back in table[1:]:
+    mixes = [[1 - mu - nu, back * tau, nu, mu] for mu, nu, _, back in table[1:]]
+    weights = library_of(density).to_device(np.array(mixes))
+    for number, (_, _, gain, _) in enumerate(table[1:]):
         flushed = _flushed(now)
         if flushed is None:
             return None
         stack[3] = flushed.reshape(-1)
-        new = (xp.asarray([1 - mu - nu, back * tau, nu, mu]) @ stack).reshape(density.shape)
+        new = (weights[number] @ stack).reshape(density.shape)
         system.add_rate(new, flushed, gain * tau)
         stack[2], now = stack[3], new
     return _flushed(now)

@@ -37,6 +37,8 @@ from mudot.solvers.stolarsky import stolarsky_mean
 
 Name = Literal["relaxed-ssp", "super-time-stepping", "backward-euler", "exponential-midpoint"]
 NAMES: tuple[Name, ...] = get_args(Name)
+ON_THE_HOST: frozenset[str] = frozenset({"exponential-midpoint", "backward-euler"})
+"""Witnesses that assemble a sparse matrix for every step, which a device would have to wait for."""
 _TINY = float(np.finfo(float).tiny)
 _AT_ONCE = 64
 """Steps that are booked together."""
