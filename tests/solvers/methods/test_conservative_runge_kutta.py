@@ -10,8 +10,9 @@ import pytest
 from mudot.meshes.averages import average, integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import KullbackLeibler
-from mudot.solvers.geometries.stein import Stein
+from mudot.solvers.geometries.stein import KernelApproximateWasserstein, Stein
 from mudot.solvers.kernels.functions import GaussianKernel, PolynomialKernel
+from mudot.solvers.kernels.operators import KernelOperator
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.conservative_runge_kutta import ConservativeRungeKutta
 
@@ -96,3 +97,20 @@ def test_a_block_in_vacuum_travels_like_its_particles() -> None:
         gaps.append(np.abs(mean_and_variance(mesh, density) - [exact.mean(), exact.var()]))
     assert np.all(gaps[2] < 3e-3)
     assert np.all(gaps[1] < gaps[0] / 2) and np.all(gaps[2] < gaps[1] / 2)
+
+
+@pytest.mark.parametrize(("ridge", "share"), [(1e-2, 0.95), (1e-4, 0.3)])
+def test_ridge_solves_of_a_trace_start_from_those_before(
+    ridge: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh, products, honest = Cartesian((24, 24), (-3.0, -3.0), (3.0, 3.0)), [], KernelOperator.face_gram
+    monkeypatch.setattr(KernelOperator, "face_gram", lambda *given: (products.append(1), honest(*given))[1])
+    x, y = mesh.coordinates
+    start, target = (np.exp(-((x - a) ** 2 + y**2)) + 1e-3 for a in (0.7, -0.4))
+    geometry = KernelApproximateWasserstein(GaussianKernel(0.6), ridge)
+    method = ConservativeRungeKutta(mesh, KullbackLeibler(target), geometry)
+    cold = method.advance(start, 0.1, 0.01, 1e-5).density  # by itself a step has nothing to start from
+    count = len(products)
+    warm = next(iter(method.trace(start, [0.1], 0.01, 1e-5))).density
+    assert len(products) - count < share * count
+    assert norm(mesh, warm - cold) < 1e-8 * norm(mesh, cold)
