@@ -25,8 +25,8 @@ from mudot.solvers.quotients import (
     entropy_quotient_slope,
     logarithm_quotient,
     logarithm_quotient_slope,
-    power_quotient,
-    power_quotient_slope,
+    power_change,
+    power_change_slope,
 )
 from mudot.solvers.stolarsky import stolarsky_mean
 
@@ -114,7 +114,7 @@ class PowerDivergence:
             return start + entropy_quotient(l) - 1
         if p == 0:
             return 1 - _exp(-start) * logarithm_quotient(l)
-        return (_exp((p - 1) * start) * power_quotient(p, l) / p - 1) / (p - 1)
+        return (power_change(p, start, l) / p - 1) / (p - 1)
 
     def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
         """Its derivative by log b."""
@@ -125,7 +125,7 @@ class PowerDivergence:
             return entropy_quotient_slope(l)
         if p == 0:
             return -_exp(-start) * logarithm_quotient_slope(l)
-        return _exp((p - 1) * start) * power_quotient_slope(p, l) / (p * (p - 1))
+        return power_change_slope(p, start, l) / (p * (p - 1))
 
     def diffusive_mobility(self, flux: TwoPointFlux, mesh: Cartesian, density: Array) -> Array:
         """mu on faces for which the Wasserstein flow is div(pi grad s^p)/p with the two-point flux of pi: the Stolarsky

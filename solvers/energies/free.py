@@ -19,8 +19,8 @@ from mudot.solvers.operators import across
 from mudot.solvers.quotients import (
     entropy_quotient,
     entropy_quotient_slope,
-    power_quotient,
-    power_quotient_slope,
+    power_change,
+    power_change_slope,
 )
 from mudot.solvers.reconstruction import one_sided, upwind
 
@@ -85,7 +85,7 @@ class FreeEnergy:
         """D (U_m(b) - U_m(a))/(b - a) + V + W * (a + b)/2."""
         xp, m = array_module(before), self.exponent
         l = xp.log(after / before)
-        inside = xp.log(before) + entropy_quotient(l) if m == 1 else before ** (m - 1) * power_quotient(m, l) / (m - 1)
+        inside = xp.log(before) + entropy_quotient(l) if m == 1 else power_change(m, xp.log(before), l) / (m - 1)
         return self.diffusion * inside + self.outer(mesh, (before + after) / 2, 1.0)
 
     def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
@@ -94,7 +94,7 @@ class FreeEnergy:
         l = xp.log(after / before)
         if m == 1:
             return self.diffusion * entropy_quotient_slope(l)
-        return self.diffusion * before ** (m - 1) * power_quotient_slope(m, l) / (m - 1)
+        return self.diffusion * power_change_slope(m, xp.log(before), l) / (m - 1)
 
     @property
     def acts_at_a_distance(self) -> bool:
