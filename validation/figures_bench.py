@@ -88,9 +88,9 @@ def _growth(panel: Axes, rows: list[dict[str, Any]]) -> None:
         line = np.array(reach)
         panel.plot(line, 2e-8 * line, color=QUIET, linewidth=0.7, linestyle=":", label="20 ns a cell")
         log_axis(panel, "x", reach)
-        log_axis(panel, "y", low_high)
+        log_axis(panel, "y", (low_high[0], 100 * low_high[1]))  # room for the legend
     panel.set_title("growth of mudot")
     panel.set_xlabel("cells")
     panel.set_ylabel("processor time in s")
     if panel.get_legend_handles_labels()[0]:
-        panel.legend(fontsize=6.5)
+        panel.legend(fontsize=6.5, loc="upper left", ncols=2)
