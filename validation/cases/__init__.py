@@ -9,6 +9,7 @@ from mudot.validation.cases.experiments_mmd import EXPERIMENTS_MMD
 from mudot.validation.cases.experiments_rings import EXPERIMENTS_RINGS
 from mudot.validation.cases.experiments_sampling import EXPERIMENTS_SAMPLING
 from mudot.validation.cases.flat import FLAT, FLAT_IDENTITIES
+from mudot.validation.cases.fronts import FRONTS
 from mudot.validation.cases.gamma import GAMMA
 from mudot.validation.cases.gamma_exact import GAMMA_EXACT
 from mudot.validation.cases.gamma_rates import GAMMA_RATES
@@ -75,7 +76,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ),
     ("Interaction-force transport, and which geometry converges to which", (*FLAT, *LIMITS)),
     ("Evolutionary Γ-convergence", GAMMA_CASES),
-    ("Nonlinear transport", (*NONLINEAR, *IN_TIME, *CROSS_CHECKS)),
+    ("Nonlinear transport", (*FRONTS, *NONLINEAR, *IN_TIME, *CROSS_CHECKS)),
     ("Networks and particles", (*NETWORK, *WITNESSES, *WITNESSES_LAW)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_KSD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),

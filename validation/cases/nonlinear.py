@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from mudot.meshes.averages import average, integrate, norm
+from mudot.meshes.averages import average, integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import FreeEnergy, KullbackLeibler, PowerDivergence
 from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import FisherRao, Spherical, Wasserstein
 from mudot.solvers.interactions import Interaction
+from mudot.validation.cases.fronts import books
 from mudot.validation.convergence import orders
-from mudot.validation.exact.porous_medium import Barenblatt
 from mudot.validation.finished import solve
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
@@ -26,52 +26,6 @@ def _flow(
     mesh: Cartesian, energy: FreeEnergy | PowerDivergence, start: np.ndarray, times: list[float], rtol: float
 ) -> Solution:
     return solve(GradientFlow(mesh, energy, Wasserstein()), start, times, rtol=rtol)
-
-
-def _books(outcome: Outcome, name: str, solution: Solution) -> None:
-    """What every flow must keep. Zeros of the start are lifted to 1e-12 of the largest value: that much is lost."""
-    worst = float(np.max(np.abs(solution.balance)) / solution.dissipation[-1])
-    outcome.checks.append(Check(f"{name}: balance over dissipation", worst, 1e-9))
-    outcome.checks.append(Check(f"{name}: mass drift", float(np.ptp(solution.mass) / solution.mass[0]), 1e-12))
-    outcome.checks.append(Check(f"{name}: least density", float(solution.minimum[1:].min()), 0.0, "at least"))
-    outcome.checks.append(Check(f"{name}: largest rise of the energy", float(np.diff(solution.energy).max()), 0.0))
-
-
-def _barenblatt(quick: bool) -> Outcome:
-    """Self-similar profiles of mass one from t = 1 to 2: in one, two and three dimensions, and fast diffusion."""
-    studies: list[tuple[float, int, tuple[int, ...], float]] = [
-        (2.0, 1, (50, 100, 200), 1e-3),
-        (3.0, 1, (50, 100, 200), 1e-3),
-        (0.8, 1, (48, 96, 192), 1e-4),
-    ]
-    if not quick:
-        studies += [(4.0, 1, (50, 100, 200), 1e-3), (2.0, 2, (25, 50, 100), 3e-3), (3.0, 2, (25, 50, 100), 3e-3)]
-        studies += [(4.0, 2, (25, 50, 100), 3e-3), (0.9, 2, (24, 48, 96), 1e-4)]
-        # Fewer cells would leave but one or two for the steep part of a front.
-        studies += [(2.0, 3, (12, 24, 48), 1e-2), *((m, 3, (24, 48), 1e-2) for m in (3.0, 4.0))]
-    outcome, series = Outcome(), []
-    rows: list[Row] = []
-    for m, dimension, cells, rtol in studies:
-        exact, errors = Barenblatt(m, dimension), []
-        width = {1: 6.0, 2: 3.0, 3: 2.4}[dimension] if m > 1 else 16.0
-        name = f"m = {m:g} in {dimension}D"
-        for n in cells:
-            mesh = Cartesian((n,) * dimension, (-width,) * dimension, (width,) * dimension)
-            solution = _flow(mesh, FreeEnergy(1.0, m), exact.averages(mesh, 1.0), [0.0, 1.0], rtol)
-            errors.append(norm(mesh, solution.density[-1] - exact.averages(mesh, 2.0)))
-            _books(outcome, f"{name}, {n} cells", solution)
-            rows.append((name, n, errors[-1], solution.frames[-1].steps))
-        observed = float(np.log(errors[0] / errors[-1]) / np.log(cells[-1] / cells[0]))
-        # Second order where the profile is smooth, as for fast diffusion; less at a front, r^(1/(m-1)): 4/3 for m = 4.
-        least = 1.9 if m < 1 else 1.4 if m == 2 else 1.2 if dimension < 3 else 1.1
-        outcome.checks.append(Check(f"{name}: mean order in space", observed, least, "at least"))
-        series.append(Series(name, list(map(float, cells)), errors, -2.0 if m == 2 else None))
-    for count, bound in ((50, 1.83e-3), (100, 5.3e-4), (200, 1.7e-4)):
-        found = next(row[2] for row in rows if row[:2] == ("m = 2 in 1D", count))
-        outcome.checks.append(Check(f"m = 2 in 1D, {count} cells: error", float(found), 1.3 * bound))
-    outcome.tables.append(Table("From t = 1 to 2", ("profile", "cells per axis", "L1 error", "steps"), tuple(rows)))
-    outcome.plots.append(Plot("Barenblatt", "cells per axis", "$L^1$ error", tuple(series), True, True))
-    return outcome
 
 
 def _smooth(quick: bool) -> Outcome:
@@ -85,7 +39,7 @@ def _smooth(quick: bool) -> Outcome:
             pi = average(mesh, lambda x: 1 + 0.5 * np.cos(2 * np.pi * x))
             mu = average(mesh, lambda x: 1 + 0.5 * np.sin(2 * np.pi * x))
             solution = _flow(mesh, PowerDivergence(p, pi), mu, [0.0, 0.02], 1e-5)
-            _books(outcome, f"p = {p:g}, {n} cells", solution)
+            books(outcome, f"p = {p:g}, {n} cells", solution)
             found.append(solution.density[-1])
         gaps = [float(np.abs(fine.reshape(-1, 2).mean(axis=1) - coarse).mean()) for coarse, fine in pairwise(found)]
         order = float(orders(list(map(float, cells[1:])), gaps)[-1])
@@ -124,7 +78,7 @@ def _attraction(quick: bool) -> Outcome:
                 1.0,
             )
         )
-        _books(outcome, name, solution)
+        books(outcome, name, solution)
         rows.append((name, speed, exact, float(solution.density[-1].max() / solution.density[0].max())))
         series.append(Series(name, times, [float(m / moments[0]) for m in moments]))
     columns = ("mass", "rate of the second moment", "4 M (1 - M/8π)", "peak at the end over peak at the start")
@@ -172,7 +126,7 @@ def _curves(quick: bool) -> Outcome:
         for n in cells:
             mesh = Cartesian(n, -half, half)
             solution = _flow(mesh, energy(mesh), start(mesh), [0.0, time], rtol)
-            _books(outcome, f"{name}, {n} cells", solution)
+            books(outcome, f"{name}, {n} cells", solution)
             found.append(float(solution.energy[-1]))
         extrapolated = (4 * found[1] - found[0]) / 3
         outcome.checks.append(Check(f"{name}: energy, extrapolated", extrapolated, bound, "within", exact))
@@ -218,14 +172,6 @@ def _joint(quick: bool) -> Outcome:
 
 
 NONLINEAR = (
-    Case(
-        "barenblatt",
-        "Self-similar solutions of the porous-medium equation",
-        "Discrete gradients with Stolarsky mobilities follow Barenblatt profiles, with an exact balance at every step.",
-        "Barenblatt 1952; scheme: own design",
-        "mass one, t = 1 to 2, m = 2, 3, 4 in 1D to 3D; fast diffusion with m = 4/5 in 1D and 9/10 in 2D",
-        _barenblatt,
-    ),
     Case(
         "nonlinear-diffusion",
         "Wasserstein flows of every power, second order in space",
