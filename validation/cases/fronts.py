@@ -99,7 +99,7 @@ def _spreading(quick: bool) -> Outcome:
         outcome.checks.append(Check(f"{name}: order in space", order, _WIDTH, "within", expected(m)))
         rows += [(name, n, *pair, "") for n, pair in zip(cells[:-1], found, strict=False)]
         rows.append((name, cells[-1], *found[-1], f"{order:.2f} ({expected(m):.2f})"))
-        series[dimension].append(Series(name, list(map(float, cells)), errors, -expected(m)))
+        series[dimension].append(Series(name, list(map(float, cells)), errors, -round(expected(m), 2)))
     columns = ("profile", "cells to the front", "L1 error", "steps", "order (expected)")
     outcome.tables.append(Table("From t = 1 to 2; fast diffusion: cells per axis of a box", columns, tuple(rows)))
     for dimension, curves in series.items():
