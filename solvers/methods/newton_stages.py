@@ -49,6 +49,8 @@ _MARGIN = 1e-9
 """Smallest share of the largest eigenvalue of K + epsilon for which it is inverted as it stands."""
 _FACTORED = 40_000
 """Cells up to which the matrix of a plane is factored."""
+_AS_FACTORED = 1e-5
+"""Residual of what is not factored, whatever the forcing: the iterates are then those of factors, on all devices."""
 _SHORT, _FAR = 0.3, 50.0
 """Changes of log b that are taken as they are, and the largest that is ever tried."""
 _BEYOND, _HALVINGS = 0.3, 30
@@ -242,7 +244,8 @@ class ByDiffusion:
             def apply(w: Array) -> Array:
                 return inside * w - speed * (self.generator @ (steepness * w))
 
-            w = stabilised_biconjugate_gradients(apply, lambda r: r / diagonal, -rest, forcing).solution
+            tolerance = min(forcing, _AS_FACTORED)
+            w = stabilised_biconjugate_gradients(apply, lambda r: r / diagonal, -rest, tolerance).solution
         return w.reshape(self.mesh.shape) / density
 
     @cached_property

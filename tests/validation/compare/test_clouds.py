@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +42,27 @@ def of_torch(values: np.ndarray) -> Any:
     return torch.tensor(values, requires_grad=True) * 1.0
 
 
-def of_jax(values: np.ndarray) -> Any:
-    """An array of JAX, in single precision as is usual there."""
-    return pytest.importorskip("jax.numpy").asarray(values)
+OF_JAX = """
+import jax.numpy as jnp, numpy as np
+from mudot.validation.compare.clouds import clouds
+
+positions = np.random.default_rng(0).standard_normal((2, 7, 3))
+for given in (jnp.asarray(positions), [jnp.asarray(p) for p in positions]):
+    found = clouds(jnp.asarray([0.0, 1.0]), given)
+    for one, other in zip(found.positions, positions, strict=True):
+        assert type(one) is np.ndarray and one.dtype == float
+        np.testing.assert_allclose(one, other, rtol=1e-6)  # single precision, as is usual there
+"""
 
 
-@pytest.mark.parametrize("made", [Tensor, of_torch, of_jax])
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_arrays_of_jax_are_clouds_with_the_same_numbers() -> None:
+    """In a process of its own: one with the threads of JAX must not fork, as others of the tests do."""
+    done = subprocess.run([sys.executable, "-c", OF_JAX], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("made", [Tensor, of_torch])
 @pytest.mark.parametrize("listed", [False, True])
 def test_arrays_of_other_libraries_are_clouds_with_the_same_numbers(made: Any, listed: bool) -> None:
     positions, weights = ([made(a) for a in arrays] if listed else made(arrays) for arrays in (POSITIONS, WEIGHTS))
