@@ -2,8 +2,8 @@
 
 Meshes have n, 2n, 4n, ... cells per axis. From the third on `estimates` tells how far densities, energy and moments are
 from their limits, as they are and extrapolated (Richardson); the better of the two counts. The error of the time
-integration is the distance to a run with a twentieth of the tolerance and further outputs half-way, on the second mesh.
-All is multiplied by 1.5.
+integration is the distance to a run with a twentieth of the tolerance and further outputs half-way, on the second mesh;
+where it alone is too large, all begins again with a twentieth. All is multiplied by 1.5.
 
 Refinement cannot see that the box may be too small. For problems meant on the whole space `box` adds the distance, on
 the second mesh, to the solution on a box a quarter wider (the same cells and more around them), and twice what mass
@@ -14,7 +14,7 @@ ones are not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +38,8 @@ from mudot.validation.ladder import Ladder, Limits, Run
 MARGIN = 1.5
 _INNER = 20
 """The tolerance asked for over that of the time integration."""
+_LEAST = 1e-11
+"""Tolerance of the time integration from which on it is not refined: round-off is next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +97,11 @@ def certify(
     """
     _check(inputs, rtol, seconds, memory)
     ladder = Ladder(inputs, Limits(seconds, memory), min(inputs.time.rtol, rtol / _INNER), box)
+    looser: Certified | None = None
     while True:
         stop = ladder.climb()
+        if stop and looser is not None and len(ladder.runs) < FEWEST:
+            return replace(looser, message=f"not reached: {stop}")
         if not ladder.runs:
             raise MudotError(f"{inputs.path}: not even the coarsest mesh: {stop}")
         if len(ladder.runs) < FEWEST and not stop:
@@ -104,17 +109,18 @@ def certify(
         found = _judged(ladder, rtol, stop)
         size = "x".join(map(str, found.cells))
         say(f"{size} cells: error {float(found.better_error.max()):.2e}, order {_typical(found.order)}")
-        if found.reached or stop or _hopeless(found.in_time, found.in_box, rtol):
+        if found.reached or stop or _small(found.in_box, rtol):
             return found
+        if MARGIN * float(found.in_time.max()) > rtol:
+            if ladder.inner < _LEAST:
+                return found
+            looser, ladder = found, ladder.closer()
+            say(f"time integration alone errs by {float(found.in_time.max()):.1e}: again, to {ladder.inner:.1e}")
 
 
-def _hopeless(in_time: np.ndarray, in_box: np.ndarray, rtol: float) -> str:
+def _small(in_box: np.ndarray, rtol: float) -> str:
     """Why no mesh helps, empty where one may."""
-    if MARGIN * float(in_box.max()) > rtol:
-        return "the box is too small; widen it"
-    if MARGIN * float(in_time.max()) > rtol:
-        return f"time integration alone errs by {float(in_time.max()):.1e}; lower rtol in [time]"
-    return ""
+    return "the box is too small; widen it" if MARGIN * float(in_box.max()) > rtol else ""
 
 
 def _check(inputs: Inputs, rtol: float, seconds: float, memory: float | None) -> None:
@@ -150,7 +156,7 @@ def _judged(ladder: Ladder, rtol: float, stop: str) -> Certified:
             found = number([entry[name] for entry in table], ladder.shaken[name], rough, MARGIN)
             values[name], bars[name] = found.value, found.bar + MARGIN * ladder.cut.get(name, 0.0)
     reached = bool(np.all(better_error <= rtol))
-    stop = stop or _hopeless(in_time, in_box, rtol)
+    stop = stop or _small(in_box, rtol) or f"time integration alone errs by {float(in_time.max()):.1e}"
     size = "x".join(map(str, mesh.shape))
     message = f"error below {rtol:g} on {size} cells" if reached else f"not reached: {stop}"
     if not np.all(np.isfinite(error)):

@@ -19,6 +19,9 @@ from mudot.validation.compare.distances import deviation
 from mudot.validation.estimates import distances
 from mudot.validation.numbers import numbers_of
 
+_CLOSER = 20
+"""A tolerance in time over the next smaller one."""
+
 
 class _OutOfTime(Exception):
     """A run took longer than was foreseen."""
@@ -81,6 +84,10 @@ class Ladder:
         """Energy, distance to the target and moments of a run."""
         return numbers_of(run.mesh, run.density, run.solution.energy, run.target, self.bandwidth)
 
+    def closer(self) -> Ladder:
+        """From the start, with a smaller tolerance in time, within the same limits."""
+        return Ladder(self.inputs, self.limits, self.inner / _CLOSER, self.box)
+
     def climb(self) -> str:
         """Add the next mesh; why it cannot be added, empty where it was. Raises MudotError where the first cannot."""
         level = len(self.runs)
@@ -112,7 +119,7 @@ class Ladder:
         if self.box:
             wide = self._run(widened(refined(self.inputs, level, self.inner)))
             self.in_box, self.cut = cut(run.solution, wide.solution), self._shifts(run, wide)
-        fine = self._run(refined(self.inputs, level, self.inner / 20), halved=True)
+        fine = self._run(refined(self.inputs, level, self.inner / _CLOSER), halved=True)
         self.in_time = distances(run.mesh, run.density, fine.density, run.mesh)
         self.shaken = self._shifts(run, fine)
 

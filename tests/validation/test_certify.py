@@ -17,12 +17,13 @@ from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.inputs import read
 from mudot.solvers.resources import needs
 from mudot.validation.cases.certificates import ROUND_OFF, Verdict, verdicts
-from mudot.validation.certify import certify
+from mudot.validation.certify import MARGIN, certify
 from mudot.validation.cli import main
 from mudot.validation.exact.gaussian_flows import ornstein_uhlenbeck
 from mudot.validation.exact.gaussians import Gaussian
 from mudot.validation.known import KNOWN, Known
 from mudot.validation.known.problem import ROUGH
+from mudot.validation.ladder import Ladder
 
 HEAD = """
 [mesh]
@@ -139,14 +140,44 @@ def test_a_box_that_is_too_small_is_said(tmp_path: Path) -> None:
     assert not found.reached and "widen" in found.message and found.solution.flow.mesh.shape == (96,)
 
 
-def test_an_error_in_time_that_no_mesh_cures_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def loose_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A problem whose time integration begins with a tolerance far too large."""
     monkeypatch.setattr("mudot.validation.certify._INNER", 1e-4)
     path = file(tmp_path, f'{LINE}\n[geometry]\nname = "wasserstein"', [-4.0], [4.0], [10], "chi2")
     path.write_text(path.read_text().replace("rtol = 1e-6", "rtol = 1e-1"))
+    return path
+
+
+def test_steps_in_time_are_refined_where_no_mesh_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    found = certify(read(loose_in_time(tmp_path, monkeypatch)), 2e-3, say=lines.append)
+    assert found.reached and MARGIN * found.in_time.max() < 2e-3
+    again = [line for line in lines if "again" in line]
+    assert again and all("time integration alone errs by" in line for line in again)
+
+
+def test_an_error_in_time_that_cannot_be_refined_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = loose_in_time(tmp_path, monkeypatch)
+    monkeypatch.setattr("mudot.validation.certify._LEAST", 1.0)
     found = certify(read(path), 1e-5)
-    assert not found.reached and found.cells == (40,) and "lower rtol in [time]" in found.message
-    monkeypatch.setattr("mudot.validation.certify._INNER", 20)
-    assert certify(read(path), 2e-2).reached
+    assert not found.reached and found.cells == (40,) and "time integration alone errs by" in found.message
+
+
+def test_what_was_reached_with_larger_steps_in_time_is_kept_when_time_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = loose_in_time(tmp_path, monkeypatch)
+    climb, begun = Ladder.climb, []
+
+    def late(ladder: Ladder) -> str:
+        if ladder not in begun:
+            begun.append(ladder)
+        return "no time" if len(begun) > 1 else climb(ladder)
+
+    monkeypatch.setattr(Ladder, "climb", late)
+    found = certify(read(path), 1e-5)
+    assert not found.reached and found.message == "not reached: no time"
+    assert found.cells == (40,) and np.all(np.isfinite(found.error))
 
 
 class Clock:
