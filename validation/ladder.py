@@ -147,10 +147,11 @@ class Ladder:
         """Why the next mesh is out of reach, empty where it is not."""
         cells, outputs, limits = tuple(inputs.mesh.cells), len(inputs.time.times()), self.limits
         kernel = inputs.energy.uses_kernel or inputs.geometry.uses_kernel
-        demand = needs(cells, inputs.geometry.works_on_faces, kernel, 0.0, inputs.path.parent, numpy_library())
+        faces, folder = inputs.geometry.works_on_faces, inputs.path.parent
+        demand = needs(cells, faces, kernel, 0.0, folder, numpy_library(), inputs.linear)
         # Densities of all meshes, extrapolated ones and error densities are kept.
         size = demand.memory + 8.0 * 4 * outputs * float(np.prod(cells))
-        size += inputs.energy.extra_bytes(cells, inputs.path.parent)
+        size += inputs.energy.extra_bytes(cells, folder)
         room = demand.memory_available if limits.memory is None else limits.memory
         if size > room:
             return f"the next mesh, {'x'.join(map(str, cells))}, needs {in_bytes(size)} of {in_bytes(room)}"
