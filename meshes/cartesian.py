@@ -161,6 +161,23 @@ class Cartesian:
         return np.broadcast_to(reduce(np.multiply, np.ix_(*widths)), self.shape)
 
     @cached_property
+    def gaps(self) -> Axes:
+        """Distances of neighbouring centres along each axis; those across the seam of a circle come last.
+
+        >>> Cartesian.graded([[0.0, 1.0, 3.0]], "periodic").gaps
+        (array([1.5, 1.5]),)
+        """
+        return tuple(
+            ((width + np.roll(width, -1)) / 2)[: shape[axis]]
+            for axis, (width, shape) in enumerate(zip(self.widths, self.face_shapes, strict=True))
+        )
+
+    def face_widths(self, axis: int) -> Axes:
+        """Widths along each axis that belong to the points of faces orthogonal to one: their products are area times
+        distance."""
+        return tuple(self.gaps[i] if i == axis else width for i, width in enumerate(self.widths))
+
+    @cached_property
     def face_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of the faces orthogonal to each axis: as many as cells on a circle, one fewer between walls.
 
@@ -203,13 +220,12 @@ class Cartesian:
 
     def _pairs(self, axis: int, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Left cells, right cells and distances of the faces orthogonal to an axis (seam last)."""
-        n, width = self.shape[axis], self.widths[axis]
+        n = self.shape[axis]
         left = np.arange(n - 1)
         right = left + 1
         if self.boundary[axis] == "periodic" and n > 1:
             left, right = np.append(left, n - 1), np.append(right, 0)
-        distance = (width[left] + width[right]) / 2
-        return numbers.take(left, axis), numbers.take(right, axis), self._along(axis, distance)
+        return numbers.take(left, axis), numbers.take(right, axis), self._along(axis, self.gaps[axis])
 
     def _along(self, axis: int, values: np.ndarray) -> np.ndarray:
         """Values along one axis, shaped to broadcast against densities."""

@@ -28,6 +28,7 @@ Part = tuple[slice, ...]
 class AxisFaces:
     """The faces orthogonal to one axis, as a grid: those between walls first, the seam of a circle last.
 
+    axis:         its number
     block, shape: where they stand in a vector of all, and their grid;   seam: whether the last ones lead around
     inner, last:  the faces between cells that follow each other, and those of the seam
     lower, upper: the cells below and above the inner faces, as parts of the mesh;   first: those above the seam
@@ -35,6 +36,7 @@ class AxisFaces:
                   number where the mesh allows it, else an array that broadcasts to the grid of faces or cells
     """
 
+    axis: int
     block: slice
     shape: tuple[int, ...]
     seam: bool
@@ -149,30 +151,29 @@ class Stencil:
 
 def _faces_along(mesh: Cartesian, library: ArrayLibrary) -> Iterator[AxisFaces]:
     for axis, (block, shape) in enumerate(zip(mesh.face_blocks, mesh.face_shapes, strict=True)):
-        n, width = mesh.shape[axis], mesh.widths[axis]
+        n = mesh.shape[axis]
         if block.start == block.stop:
             continue
 
         def part(begin: int | None, end: int | None, axis: int = axis) -> Part:
             return tuple(slice(begin, end) if i == axis else slice(None) for i in range(mesh.dimension))
 
-        distance = (width + np.roll(width, -1))[: shape[axis]] / 2
         yield AxisFaces(
-            *(block, shape, shape[axis] == n, part(0, n - 1), part(n - 1, n), part(0, 1), part(1, n)),
-            *_coefficients(mesh, library, axis, distance),
+            *(axis, block, shape, shape[axis] == n, part(0, n - 1), part(n - 1, n), part(0, 1), part(1, n)),
+            *_coefficients(mesh, library, axis),
         )
 
 
-def _coefficients(mesh: Cartesian, library: ArrayLibrary, axis: int, distance: np.ndarray) -> tuple[Array, ...]:
+def _coefficients(mesh: Cartesian, library: ArrayLibrary, axis: int) -> tuple[Array, ...]:
     """1/d, |e|/|K| and |e| d."""
+    distance = mesh.gaps[axis]
     if mesh.uniform:
         gap, volume = float(distance[0]), math.prod(float(w[0]) for w in mesh.widths)
         span = volume / gap * gap
         return 1 / gap, 1 / gap * span / volume, span
-    along = [distance if i == axis else w for i, w in enumerate(mesh.widths)]
     column = [-1 if i == axis else 1 for i in range(mesh.dimension)]
     slope, share = (1 / distance).reshape(column), (1 / mesh.widths[axis]).reshape(column)
-    measure = np.ascontiguousarray(reduce(np.multiply, np.ix_(*along)))
+    measure = np.ascontiguousarray(reduce(np.multiply, np.ix_(*mesh.face_widths(axis))))
     return tuple(library.to_device(values) for values in (slope, share, measure))
 
 

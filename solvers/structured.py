@@ -45,10 +45,10 @@ def _runs(mesh: Cartesian) -> tuple[Run, ...] | None:
     if not mesh.uniform or mesh.size < LARGE:
         return None
     found = []
-    for axis in operators.stencil(mesh, numpy_library()).axes:
-        number = mesh.face_blocks.index(axis.block)
-        shape = (math.prod(mesh.shape[:number]), mesh.shape[number], math.prod(mesh.shape[number + 1 :]))
-        found.append(Run(axis.block, shape, axis.seam, axis.slope, axis.share, axis.measure))
+    for faces in operators.stencil(mesh, numpy_library()).axes:
+        axis = faces.axis
+        shape = (math.prod(mesh.shape[:axis]), mesh.shape[axis], math.prod(mesh.shape[axis + 1 :]))
+        found.append(Run(faces.block, shape, faces.seam, faces.slope, faces.share, faces.measure))
     return tuple(found)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from mudot.meshes.arrays import Array, array_module, library_of
+from mudot.meshes.arrays import Array, library_of
 from mudot.meshes.errors import MudotError
 from mudot.solvers.kernels.convolution import Convolution
 from mudot.solvers.kernels.features import Features
 from mudot.solvers.kernels.functions import LaplaceKernel
 from mudot.solvers.kernels.markov import MarkovInverse, is_markov, markov_inverse
 from mudot.solvers.kernels.operators import KernelOperator, Place
-from mudot.solvers.kernels.points import cell_points, face_blocks, face_points, face_shapes
+from mudot.solvers.kernels.points import cell_points, face_grids, face_points, of_faces
 
 _ROUND_OFF = 1e-13
 
@@ -48,15 +48,14 @@ def features_ridge(
         return None
     if on == "cells":
         return cast(Features, operator.cells).ridge(masses, values, shift)
-    mesh, parts, total = operator.mesh, [], 0.0
-    for gram, block, shape in zip(operator.faces, face_blocks(mesh), face_shapes(mesh), strict=True):
-        if block.stop > block.start:
-            found = cast(Features, gram).ridge(masses[block].reshape(shape), values[block].reshape(shape), shift)
-            if found is None:
-                return None
-            parts.append(found[0].reshape(-1))
-            total += found[1]
-    return (array_module(values).concatenate(parts) if parts else values + 0), total
+    parts, total = [], 0.0
+    for orientation, (mass, value) in face_grids(operator.mesh, masses, values):
+        found = cast(Features, operator.faces[orientation]).ridge(mass, value, shift)
+        if found is None:
+            return None
+        parts.append(found[0])
+        total += found[1]
+    return of_faces(parts, values), total
 
 
 def nearly_inverse(operator: KernelOperator, epsilon: float, on: Place) -> Callable[[Array], Array] | None:
@@ -69,28 +68,22 @@ def nearly_inverse(operator: KernelOperator, epsilon: float, on: Place) -> Calla
     def apply(residual: Array) -> Array:
         if on == "cells":
             return gram.nearly_divided(residual, volume, epsilon)
-        blocks = zip(face_blocks(mesh), face_shapes(mesh), strict=True)
-        parts = [
-            gram.nearly_divided(residual[block].reshape(shape), volume, epsilon).reshape(-1)
-            for block, shape in blocks
-            if block.stop > block.start
-        ]
-        return array_module(residual).concatenate(parts) if parts else residual
+        parts = [gram.nearly_divided(grid, volume, epsilon) for _, (grid,) in face_grids(mesh, residual)]
+        return of_faces(parts, residual)
 
     return apply
 
 
 def _by_blocks(operator: KernelOperator, f: Array, epsilon: float, on: Place) -> Array:
     """One solve for the cells, or one for the faces of each orientation."""
-    mesh, weights = operator.mesh, operator.weights(on)
+    weights = operator.weights(on)
     if on == "cells":
         return _one(operator, operator.cells, weights, f, epsilon)
     solved = [
-        _one(operator, gram, weights[block].reshape(shape), f[block].reshape(shape), epsilon).reshape(-1)
-        for gram, block, shape in zip(operator.faces, face_blocks(mesh), face_shapes(mesh), strict=True)
-        if block.stop > block.start
+        _one(operator, operator.faces[orientation], weight, value, epsilon)
+        for orientation, (weight, value) in face_grids(operator.mesh, weights, f)
     ]
-    return array_module(f).concatenate(solved) if solved else f + 0
+    return of_faces(solved, f)
 
 
 def _one(operator: KernelOperator, gram: object, weights: Array, f: Array, epsilon: float) -> Array:

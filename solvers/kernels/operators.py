@@ -27,7 +27,7 @@ from mudot.solvers.kernels.convolution import Convolution, convolution
 from mudot.solvers.kernels.dense import dense
 from mudot.solvers.kernels.features import features
 from mudot.solvers.kernels.functions import Kernel, PolynomialKernel, RadialKernel, divergent
-from mudot.solvers.kernels.points import cell_points, face_blocks, face_points, face_shapes
+from mudot.solvers.kernels.points import cell_points, face_grids, face_points
 
 LARGEST_AXIS = 2048
 """Cells of an axis up to which a dense matrix is preferred to the FFT: above, products take seconds in 3D."""
@@ -72,14 +72,13 @@ class KernelOperator:
 
     def face_gram(self, masses: Array) -> Array:
         """The same between the face points of each orientation, for one mass per face; shape (faces,)."""
-        mesh, out = self.mesh, array_module(masses).empty_like(masses)
-        for gram, block, shape in zip(self.faces, face_blocks(mesh), face_shapes(mesh), strict=True):
-            if block.stop > block.start:
-                values = masses[block].reshape(shape)
-                if isinstance(gram, AxisProducts) and isinstance(out, np.ndarray):
-                    gram.apply(values, out[block].reshape(shape))
-                else:
-                    out[block] = gram.apply(values).reshape(-1)
+        out = array_module(masses).empty_like(masses)
+        for orientation, (values, result) in face_grids(self.mesh, masses, out):
+            gram = self.faces[orientation]
+            if isinstance(gram, AxisProducts) and isinstance(out, np.ndarray):
+                gram.apply(values, result)
+            else:
+                result[...] = gram.apply(values)
         return out
 
     def gram_on(self, on: Place, masses: Array) -> Array:
@@ -140,15 +139,8 @@ class KernelOperator:
             matrices[orientation] = axis_matrix(cast(RadialKernel, self.kernel), own, library)
             return AxisProducts(tuple(matrices))
         if self.path == "features":
-            return features(cast(PolynomialKernel, self.kernel), points, self._face_widths(orientation), library)
+            return features(cast(PolynomialKernel, self.kernel), points, self.mesh.face_widths(orientation), library)
         return dense(cast(RadialKernel, self.kernel), points, library)
-
-    def _face_widths(self, orientation: int) -> tuple[np.ndarray, ...]:
-        """The weights of face points along each axis, whose products are `face_volumes`; no axis is periodic here."""
-        widths = list(self.mesh.widths)
-        own = widths[orientation]
-        widths[orientation] = (own[1:] + own[:-1]) / 2
-        return tuple(widths)
 
     @cached_property
     def convolution(self) -> Convolution:

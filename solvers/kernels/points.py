@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.cartesian import Cartesian
 
 
@@ -49,22 +50,16 @@ def face_points(mesh: Cartesian, orientation: int) -> Points:
     )
 
 
-def face_shapes(mesh: Cartesian) -> tuple[tuple[int, ...], ...]:
-    """The shape of the grid of face points of each orientation."""
-    return tuple(
-        tuple(_between(mesh, axis).size if axis == orientation else n for axis, n in enumerate(mesh.shape))
-        for orientation in range(mesh.dimension)
-    )
+def face_grids(mesh: Cartesian, *faces: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
+    """Orientations that have faces, each with its part of vectors of all faces, as grids; no copies."""
+    for orientation, (block, shape) in enumerate(zip(mesh.face_blocks, mesh.face_shapes, strict=True)):
+        if block.stop > block.start:
+            yield orientation, tuple(values[block].reshape(shape) for values in faces)
 
 
-def face_blocks(mesh: Cartesian) -> tuple[slice, ...]:
-    """Where the faces of each orientation lie in a vector of all faces.
-
-    >>> face_blocks(Cartesian((3, 2), (0, 0), (1, 1)))
-    (slice(0, 4, None), slice(4, 7, None))
-    """
-    ends = np.cumsum([0, *(int(np.prod(shape)) for shape in face_shapes(mesh))]).tolist()
-    return tuple(slice(a, b) for a, b in pairwise(ends))
+def of_faces(grids: list[Array], like: Array) -> Array:
+    """One vector of all faces from the grids of `face_grids`."""
+    return array_module(like).concatenate([grid.reshape(-1) for grid in grids]) if grids else like + 0
 
 
 def _between(mesh: Cartesian, axis: int) -> np.ndarray:

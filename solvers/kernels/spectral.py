@@ -16,11 +16,11 @@ from typing import cast
 
 import numpy as np
 
-from mudot.meshes.arrays import Array, ArrayLibrary, array_module, library_of
+from mudot.meshes.arrays import Array, ArrayLibrary, library_of
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.kernels.axes import AxisProducts, along
 from mudot.solvers.kernels.operators import KernelOperator, Place
-from mudot.solvers.kernels.points import face_blocks
+from mudot.solvers.kernels.points import face_grids, of_faces
 
 LARGEST_PRODUCT = 512
 """Cells of an axis up to which its matrix is diagonalised; the FFT is faster from there on."""
@@ -87,9 +87,8 @@ def face_bases(operator: KernelOperator) -> tuple[Basis, ...]:
         return ()
     mesh, bases = operator.mesh, []
     for orientation, gram in enumerate(operator.faces):
-        widths = [_face_widths(mesh, axis) if axis == orientation else w for axis, w in enumerate(mesh.widths)]
-        matrices = cast(AxisProducts, gram).matrices
-        bases.append(_products(list(zip(matrices, widths, strict=True)), operator.library, None))
+        axes = zip(cast(AxisProducts, gram).matrices, mesh.face_widths(orientation), strict=True)
+        bases.append(_products(list(axes), operator.library, None))
     return tuple(bases)
 
 
@@ -102,13 +101,12 @@ def product_inverse(operator: KernelOperator, f: Array, epsilon: float, on: Plac
         basis = basis_of(operator)
         assert basis is not None
         return _divided(basis, f, epsilon) if invertible(basis, epsilon, _MARGIN) else None
-    solved = []
-    for basis, block in zip(face_bases(operator), face_blocks(operator.mesh), strict=True):
-        if block.stop > block.start:
-            if not invertible(basis, epsilon, _MARGIN):
-                return None
-            solved.append(_divided(basis, f[block].reshape(basis.root.shape), epsilon).reshape(-1))
-    return array_module(f).concatenate(solved) if solved else f
+    bases, solved = face_bases(operator), []
+    for orientation, (grid,) in face_grids(operator.mesh, f):
+        if not invertible(bases[orientation], epsilon, _MARGIN):
+            return None
+        solved.append(_divided(bases[orientation], grid, epsilon))
+    return of_faces(solved, f)
 
 
 def _divided(basis: Basis, f: Array, epsilon: float) -> Array:
@@ -124,14 +122,6 @@ def _matrices(operator: KernelOperator) -> tuple[Array, ...] | None:
     """One per axis, of a product kernel on axes that are not too long."""
     short = max(operator.mesh.shape) <= LARGEST_PRODUCT
     return operator.cells.matrices if isinstance(operator.cells, AxisProducts) and short else None
-
-
-def _face_widths(mesh: Cartesian, axis: int) -> np.ndarray:
-    """The distances of neighbouring centres, the seam of a periodic axis last."""
-    widths = mesh.widths[axis]
-    inside = (widths[1:] + widths[:-1]) / 2
-    seam = mesh.boundary[axis] == "periodic" and widths.size > 1
-    return np.append(inside, (widths[-1] + widths[0]) / 2) if seam else inside
 
 
 def _products(

@@ -70,12 +70,14 @@ class Line:
     _pivots: OrderedDict[tuple[float, int], np.ndarray] = field(default_factory=OrderedDict, repr=False)
 
     @classmethod
-    def of(cls, widths: np.ndarray, logs: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> Line:
-        """From the two numbers of every face, shape (n - 1,), or (n,) on a circle, where the last face closes it."""
+    def of(
+        cls, widths: np.ndarray, gaps: np.ndarray, logs: np.ndarray, forward: np.ndarray, backward: np.ndarray
+    ) -> Line:
+        """From the distance of centres and the two numbers of every face, shape (n - 1,), or (n,) on a circle, where
+        the last face closes it."""
         n, faces = widths.size, forward.size
         right, left = np.zeros(n), np.zeros(n)
         if n > 1:
-            gaps = (widths + np.roll(widths, -1))[:faces] / 2
             right[:faces] = forward / (widths[:faces] * gaps)
             left[(np.arange(faces) + 1) % n] = backward / (np.roll(widths, -1)[:faces] * gaps)
         return cls(right, left, widths, logs)

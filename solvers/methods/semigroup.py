@@ -243,14 +243,14 @@ class FokkerPlanck:
         host = to_host(self.log_target)
         mode = np.unravel_index(int(np.argmax(host)), host.shape)
         lines = []
-        for axis, widths in enumerate(self.mesh.widths):
+        for axis, (widths, gaps) in enumerate(zip(self.mesh.widths, self.mesh.gaps, strict=True)):
             index = tuple(slice(None) if a == axis else int(m) for a, m in enumerate(mode))
             logs, flux = np.ascontiguousarray(host[index]), None if self.flux is None else self.flux.on(numpy_library())
             if flux is None:
                 line = Cartesian.graded([self.mesh.edges[axis]], self.mesh.boundary[axis])
                 flux = TwoPointFlux(*scharfetter_gummel_along(line, logs, 0))
             faces = (self.transport * flux.forward, self.transport * flux.backward)
-            lines.append(rational.Line.of(widths, logs, *faces))
+            lines.append(rational.Line.of(widths, gaps, logs, *faces))
         return lines
 
 

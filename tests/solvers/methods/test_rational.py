@@ -27,7 +27,7 @@ def compiled_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def line_of(mesh: Cartesian, log_target: np.ndarray) -> Line:
     flux = scharfetter_gummel(mesh, log_target)
-    return Line.of(mesh.widths[0], log_target, flux.forward, flux.backward)
+    return Line.of(mesh.widths[0], mesh.gaps[0], log_target, flux.forward, flux.backward)
 
 
 @pytest.mark.parametrize("boundary", ["no-flux", "periodic"])
