@@ -49,8 +49,8 @@ def power_change(m: float, log_a: Array, l: Array) -> Array:
     """
     xp = array_module(l)
     if m > 1:
-        return _exp((m - 1) * (log_a + xp.maximum(l, 0.0))) * power_quotient(m, -xp.abs(l))
-    return _exp((m - 1) * log_a) * power_quotient(m, l)
+        return exp_below(_LARGEST, (m - 1) * (log_a + xp.maximum(l, 0.0))) * power_quotient(m, -xp.abs(l))
+    return exp_below(_LARGEST, (m - 1) * log_a) * power_quotient(m, l)
 
 
 def power_change_slope(m: float, log_a: Array, l: Array) -> Array:
@@ -59,14 +59,14 @@ def power_change_slope(m: float, log_a: Array, l: Array) -> Array:
     if m > 1:
         below, slope = -xp.abs(l), power_quotient_slope(m, -xp.abs(l))
         slope = xp.where(l > 0, (m - 1) * power_quotient(m, below) - slope, slope)
-        return _exp((m - 1) * (log_a + xp.maximum(l, 0.0))) * slope
-    return _exp((m - 1) * log_a) * power_quotient_slope(m, l)
+        return exp_below(_LARGEST, (m - 1) * (log_a + xp.maximum(l, 0.0))) * slope
+    return exp_below(_LARGEST, (m - 1) * log_a) * power_quotient_slope(m, l)
 
 
-def _exp(x: Array) -> Array:
-    """exp, infinite instead of an overflow: nothing that large is taken for a number."""
+def exp_below(largest: float, x: Array) -> Array:
+    """exp, infinite beyond `largest` instead of an overflow: nothing that large is taken for a number."""
     xp = array_module(x)
-    return xp.where(x > _LARGEST, xp.inf, xp.exp(xp.minimum(x, _LARGEST)))
+    return xp.where(x > largest, xp.inf, xp.exp(xp.minimum(x, largest)))
 
 
 def logarithm_quotient(l: Array) -> Array:

@@ -23,6 +23,7 @@ from mudot.solvers.operators import across
 from mudot.solvers.quotients import (
     entropy_quotient,
     entropy_quotient_slope,
+    exp_below,
     logarithm_quotient,
     logarithm_quotient_slope,
     power_change,
@@ -113,7 +114,7 @@ class PowerDivergence:
         if p == 1:
             return start + entropy_quotient(l) - 1
         if p == 0:
-            return 1 - _exp(-start) * logarithm_quotient(l)
+            return 1 - exp_below(_LARGEST_EXPONENT, -start) * logarithm_quotient(l)
         return (power_change(p, start, l) / p - 1) / (p - 1)
 
     def mean_slope(self, mesh: Cartesian, before: Array, after: Array) -> Array:
@@ -124,7 +125,7 @@ class PowerDivergence:
         if p == 1:
             return entropy_quotient_slope(l)
         if p == 0:
-            return -_exp(-start) * logarithm_quotient_slope(l)
+            return -exp_below(_LARGEST_EXPONENT, -start) * logarithm_quotient_slope(l)
         return power_change_slope(p, start, l) / (p * (p - 1))
 
     def diffusive_mobility(self, flux: TwoPointFlux, mesh: Cartesian, density: Array) -> Array:
@@ -135,7 +136,7 @@ class PowerDivergence:
 
     def logarithmic_curvature(self, mesh: Cartesian, density: Array) -> Array:
         """dxi/dlog mu = s phi_p''(s) = s^(p-1), shape `mesh.shape`."""
-        return _exp((self.power - 1) * self.log_ratio(density))
+        return exp_below(_LARGEST_EXPONENT, (self.power - 1) * self.log_ratio(density))
 
 
 def _near(density: Array, target: Array) -> Array:
@@ -222,14 +223,8 @@ def _by_formula(p: float, density: Array, target: Array, log_target: Array) -> A
         return density * xp.where(density > 0, ratio, 0.0) - density + target
     if p == 0:
         return density - target - target * ratio
-    power = _exp(p * ratio + log_target)
+    power = exp_below(_LARGEST_EXPONENT, p * ratio + log_target)
     return (power - p * density + (p - 1) * target) / (p * (p - 1))
-
-
-def _exp(exponent: Array) -> Array:
-    """exp with inf beyond the range instead of an overflow."""
-    xp = array_module(exponent)
-    return xp.where(exponent > _LARGEST_EXPONENT, np.inf, xp.exp(xp.minimum(exponent, _LARGEST_EXPONENT)))
 
 
 def finite_logs(target: Array, log_target: Array | None) -> Array:
