@@ -22,7 +22,7 @@ from mudot.solvers.geometries import Geometry
 from mudot.solvers.geometries.dress import with_memory
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.methods.dormand_prince import ERROR, STAGES, after_rejection, after_success, combined
-from mudot.solvers.methods.filling import filled
+from mudot.solvers.methods.filling import filled, with_mass
 from mudot.solvers.methods.protocol import Advance, by_steps
 from mudot.solvers.methods.semidiscrete import steepest_descent
 
@@ -74,10 +74,8 @@ class ConservativeRungeKutta:
             # Right after a refusal a longer step would be refused again.
             grown = tau * min(after_success(ratio, before), 1.0 if refused else math.inf)
             step, before, refused = (max(step, grown) if grown >= tau else grown), ratio, False
-        if self.geometry.conserves_mass:
-            # Fluxes keep the mass by themselves; the constraint of a spherical reaction only as well as it is solved.
-            density = density * (mass / integrate(self.mesh, density))
-        return Advance(density, step)
+        # Fluxes keep the mass by themselves; the constraint of a spherical reaction only as well as it is solved.
+        return Advance(with_mass(self.mesh, self.geometry, density, mass), step)
 
     def _step(self, density: Array, first: Array, tau: float, rtol: float) -> tuple[Array, Array, float] | None:
         """One step: new density, its rate, and error over tolerance; None where a stage has a negative cell."""

@@ -1,10 +1,12 @@
-"""Densities without zeros, for methods whose mobilities vanish beside empty cells."""
+"""What methods do to densities before and after their steps: zeros are lifted, where mobilities vanish beside empty
+cells, and the mass is put back."""
 
 from __future__ import annotations
 
 from mudot.meshes.arrays import Array, array_module
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
+from mudot.solvers.geometries import Geometry
 
 _BACKGROUND = 1e-12
 
@@ -21,3 +23,8 @@ def filled(mesh: Cartesian, density: Array) -> Array:
     xp = array_module(density)
     lifted = xp.where(density > 0, density, _BACKGROUND * density.max())
     return lifted * (integrate(mesh, density) / integrate(mesh, lifted))
+
+
+def with_mass(mesh: Cartesian, geometry: Geometry, density: Array, mass: float) -> Array:
+    """The mass put back to the last digit where the geometry keeps it."""
+    return density * (mass / integrate(mesh, density)) if geometry.conserves_mass else density

@@ -25,7 +25,7 @@ from mudot.solvers.geometries.spherical import SphericalOnsager
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.linear import NotConverged, conjugate_gradients
 from mudot.solvers.methods.dormand_prince import combined
-from mudot.solvers.methods.filling import filled
+from mudot.solvers.methods.filling import filled, with_mass
 from mudot.solvers.methods.newton_stages import by_basis, by_diffusion
 from mudot.solvers.methods.protocol import Advance, by_interpolation
 from mudot.solvers.methods.semidiscrete import steepest_descent
@@ -194,18 +194,14 @@ class DiagonallyImplicit:
         density = filled(self.mesh, density)
         mass, first = integrate(self.mesh, density), self.rate(density)
         for moved in by_interpolation(self._steps(density, first, durations[-1], step, rtol), durations):
-            yield Advance(self._scaled(moved.density, mass), moved.step)
+            yield Advance(with_mass(self.mesh, self.geometry, moved.density, mass), moved.step)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over."""
         density = filled(self.mesh, density)
         mass = integrate(self.mesh, density)
         moved = next(by_interpolation(self._steps(density, None, duration, step, rtol), [duration]))
-        return Advance(self._scaled(moved.density, mass), moved.step)
-
-    def _scaled(self, density: Array, mass: float) -> Array:
-        """The mass put back to the last digit where the geometry keeps it."""
-        return density * (mass / integrate(self.mesh, density)) if self.geometry.conserves_mass else density
+        return Advance(with_mass(self.mesh, self.geometry, moved.density, mass), moved.step)
 
     def _steps(self, density: Array, first: Array | None, duration: float, step: float, rtol: float) -> Iterator[Step]:
         """The error of each step, in L1 over the mass, stays below rtol times the mass moved (or a hundredth). Raises

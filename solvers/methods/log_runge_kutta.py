@@ -26,6 +26,7 @@ from mudot.solvers.methods.dormand_prince import (
     combined,
     interpolation,
 )
+from mudot.solvers.methods.filling import with_mass
 from mudot.solvers.methods.protocol import Advance, by_interpolation
 
 _SHARE = 0.1
@@ -78,15 +79,11 @@ class LogRungeKutta:
         """Steps end at the last duration only; densities on the way are interpolated to the order of the error."""
         mass = integrate(self.mesh, density)
         for moved in by_interpolation(self._steps(density, durations[-1], step, rtol), durations):
-            yield Advance(self._scaled(moved.density, mass), moved.step)
+            yield Advance(with_mass(self.mesh, self.geometry, moved.density, mass), moved.step)
 
     def advance(self, density: Array, duration: float, step: float, rtol: float) -> Advance:
         """Steps until the duration is over."""
         return next(self.trace(density, [duration], step, rtol))
-
-    def _scaled(self, density: Array, mass: float) -> Array:
-        """The mass put back to the last digit where the geometry keeps it."""
-        return density * (mass / integrate(self.mesh, density)) if self.geometry.conserves_mass else density
 
     def _steps(self, density: Array, duration: float, step: float, rtol: float) -> Iterator[Step]:
         """The error of each step, int |d log mu| dmu over the mass, stays below rtol/10 times what log mu moves."""
