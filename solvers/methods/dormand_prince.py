@@ -33,7 +33,7 @@ def interpolation(share: float) -> np.ndarray:
     >>> np.allclose(interpolation(1.0)[:6], STAGES[-1])
     True
     """
-    from scipy.integrate import RK45  # a quarter of a second that few runs need
+    from scipy.integrate import RK45  # a tenth of a second that few runs need
 
     return np.asarray(RK45.P @ share ** np.arange(1, 5))
 

@@ -131,7 +131,7 @@ class PowerReaction:
         # In units of b/beta, in which theta grows at speed one first and last.
         rate_time = self.reaction * duration
         span = math.exp(min(math.log(rate_time) - log_b, math.log(_FORGOTTEN))) if rate_time > 0 else 0.0
-        from scipy.integrate import solve_ivp  # a quarter of a second that few runs need
+        from scipy.integrate import solve_ivp  # a tenth of a second that few runs need
 
         path = solve_ivp(slope, (0.0, span), [0.0], method="DOP853", rtol=1e-13, atol=1e-14)
         return log_shift(float(path.y[0, -1]))
