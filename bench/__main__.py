@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bench import processes
 from bench.problems import PROBLEMS
 from bench.tables import table
 
@@ -131,6 +132,7 @@ def run(
     kept.unlink(missing_ok=True)
     if any(plan.problem == "P1n" for plan in plans):
         PROBLEMS["P1n"].reference(16, kept)
+    yield from processes.measured()
     for cells in sizes:
         yield {"problem": "triad", "solver": "", "cells": cells, **one("triad", "", cells, _LIMIT, seconds, kept)}
     for plan in plans:
@@ -188,6 +190,8 @@ def _line(row: dict[str, Any]) -> str:
     head = f"{row['problem']:5} {row['solver'] + threads:22} {row['cells']:5}"
     if "failed" in row:
         return f"{head}  {row['failed']}"
+    if row["problem"] == "process":
+        return f"{head}  {row['clock']:9.4f} s by the clock"
     if row["problem"] == "triad":
         return f"{head}  {row['bandwidth'] / 1e9:.3g} GB/s, one term {row['sweep'] * 1e6:.4g} us"
     error = "" if row["error"] is None else f"  error {row['error']:.1e}"

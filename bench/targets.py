@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bench import processes
 from bench.numbers import BYTES_PER_CELL, seconds_to, solvers
 
 Row = dict[str, Any]
@@ -63,7 +64,7 @@ def least_seconds(rows: list[Row], problem: str, error: float) -> float | None:
 def judged(rows: list[Row]) -> list[tuple[str, str, bool]]:
     """All targets of which the run has something to say."""
     found = [ratio.judged(rows) for ratio in RATIOS]
-    found += [*_strong(rows), *_same_mesh(rows), _products(rows), _traffic(rows)]
+    found += [*_strong(rows), *_same_mesh(rows), _products(rows), _traffic(rows), *_processes(rows)]
     return [entry for entry in found if entry is not None]
 
 
@@ -108,6 +109,15 @@ def _traffic(rows: list[Row]) -> tuple[str, str, bool] | None:
         return None
     words = ", ".join(f"{100 * part:.0f} % on {cells}^2" for cells, part in shares.items())
     return "One term of the recurrence: half the triad's bandwidth", words, min(shares.values()) >= 0.5
+
+
+def _processes(rows: list[Row]) -> list[tuple[str, str, bool] | None]:
+    clocks = {row["solver"]: row["clock"] for row in rows if row["problem"] == "process" and "failed" not in row}
+    return [
+        (f"{name}: {limit:g} s from start to end of the process", f"{clocks[name]:.3g} s", clocks[name] < limit)
+        for name, limit in ((processes.HELP, 0.3), (processes.RUN, 3.0))
+        if name in clocks
+    ]
 
 
 def share(row: Row, seconds: float | None = None) -> float:

@@ -65,6 +65,7 @@ def test_a_run_prints_and_writes_table_numbers_and_picture(
     monkeypatch.setattr(program, "QUICK", plans)
     monkeypatch.setattr(program, "SIZES", ())
     monkeypatch.setattr(program, "find_spec", lambda name: None)
+    monkeypatch.setattr(program.processes, "measured", lambda: [])
     assert program.main(["--quick", "--output", str(tmp_path)]) == 0
     data = json.loads((tmp_path / "bench.json").read_text())
     numbers = [row for row in data["rows"] if "failed" not in row]
