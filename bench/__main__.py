@@ -54,7 +54,7 @@ FULL = (
     Plan("P3", ("mudot",), (64, 256, 1024, 4096, 16384)),
     Plan("P3", ("mudot, extrapolated",), (64, 128, 256, 512)),
     Plan("P3", ("CN + splu",), (256, 1024, 4096)),
-    Plan("P4", ("mudot",), (32, 64, 128, 256)),
+    Plan("P4", ("mudot",), (32, 64, 128, 192, 256, 512)),
     Plan("P5", ("mudot", "matrix products alone"), (64, 128, 256, 512)),
     Plan("P5", ("dense sum",), (64,)),
     Plan("P1n", ("mudot",), (512,), 2),

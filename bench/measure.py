@@ -45,11 +45,13 @@ def measured(problem: str, solver: str, cells: int, seconds: float, kept: Path |
         return _right_hand_side(solver, cells, seconds)
     case = PROBLEMS.get(problem)
     reference = POROUS.exact(cells, POROUS.last) if case is None else case.reference(cells, kept)
-    if solver == "py-pde":
-        run = peers.py_pde_porous(cells) if case is None else peers.py_pde(case, cells)
-    elif case is None:
-        run = partial(POROUS_MEDIUM[solver], cells)
-        POROUS_MEDIUM[solver](16)
+    if case is None:
+        start = POROUS.exact(cells, POROUS.first)
+        run = peers.py_pde_porous(start) if solver == "py-pde" else partial(POROUS_MEDIUM[solver], start)
+        if solver != "py-pde":
+            POROUS_MEDIUM[solver](POROUS.exact(16, POROUS.first))
+    elif solver == "py-pde":
+        run = peers.py_pde(case, cells)
     else:
         run = partial(LINEAR[solver], case, cells)
         LINEAR[solver](case, 16)

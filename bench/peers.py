@@ -133,13 +133,13 @@ def py_pde(problem: FokkerPlanckProblem, cells: int) -> Callable[[], np.ndarray]
     return _stepped(equation, pde.ScalarField(grid, problem.start(cells)), problem.stop)
 
 
-def py_pde_porous(cells: int) -> Callable[[], np.ndarray]:
+def py_pde_porous(start: np.ndarray) -> Callable[[], np.ndarray]:
     """py-pde on the porous-medium equation, compiled and set up."""
     import pde
 
-    grid = pde.CartesianGrid([[-POROUS.half, POROUS.half]] * 2, [cells] * 2)
+    grid = pde.CartesianGrid([[-POROUS.half, POROUS.half]] * 2, list(start.shape))
     equation = pde.PDE({"p": "laplace(p**2)"}, bc={"derivative": 0})
-    return _stepped(equation, pde.ScalarField(grid, POROUS.exact(cells, POROUS.first)), POROUS.last - POROUS.first)
+    return _stepped(equation, pde.ScalarField(grid, start), POROUS.last - POROUS.first)
 
 
 def _stepped(equation: Any, start: Any, stop: float) -> Callable[[], np.ndarray]:
@@ -158,15 +158,15 @@ def _stepped(equation: Any, start: Any, stop: float) -> Callable[[], np.ndarray]
     return run
 
 
-def porous_bdf(cells: int) -> np.ndarray:
+def porous_bdf(start: np.ndarray) -> np.ndarray:
     """solve_ivp's BDF on the porous-medium equation, with its Jacobian."""
+    cells = start.shape[0]
     h = 2 * POROUS.half / cells
     second = scipy.sparse.diags_array([np.ones(cells - 1), -2 * np.ones(cells), np.ones(cells - 1)], offsets=[-1, 0, 1])
     line = scipy.sparse.lil_array(second)
     line[0, 0] = line[-1, -1] = -1
     identity = scipy.sparse.eye_array(cells)
     laplacian = ((scipy.sparse.kron(line, identity) + scipy.sparse.kron(identity, line)) / h**2).tocsr()
-    start = POROUS.exact(cells, POROUS.first)
     found = scipy.integrate.solve_ivp(
         lambda _, rho: laplacian @ (rho * rho),
         (POROUS.first, POROUS.last),

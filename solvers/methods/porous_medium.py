@@ -15,7 +15,7 @@ import numpy as np
 from mudot.meshes.arrays import Array, array_module, library_of
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
-from mudot.solvers.compiled import polynomials, stencils
+from mudot.solvers.compiled import stencils
 from mudot.solvers.fluxes import TwoPointFlux
 from mudot.solvers.operators import across
 
@@ -60,29 +60,9 @@ class PorousMedium:
         for axis in range(self.mesh.dimension):
             self._add_along(out, powers, axis)
 
-    def fused_step(self, density: Array, rate: Array, tau: float, table: np.ndarray, tiny: float) -> Array | None:
-        """A step of super-time-stepping with one compiled pass per stage; None where a stage is negative.
-
-        table: the coefficients of `super_time_stepping`, a row per stage;   tiny: what counts as zero"""
-        scale, periodic = self._per_axis
-        ring, power = np.empty((3, *self._cube)), np.empty(self._cube if self.exponent != 2 else (1, 1, 1))
-        start, slope = (np.ascontiguousarray(array).reshape(self._cube) for array in (density, rate))
-        place = polynomials().legendre_step(
-            *(ring, power, start, slope, tau, table, self.exponent, scale, periodic, tiny)
-        )
-        return None if place < 0 else ring[place].reshape(density.shape)
-
-    def fuses(self, density: Array) -> bool:
-        """Whether `fused_step` is to be had."""
-        return isinstance(density, np.ndarray) and self._uniform and polynomials() is not None
-
     def _compilable(self, out: Array, density: Array) -> bool:
         host = isinstance(out, np.ndarray) and isinstance(density, np.ndarray)
-        return host and self._uniform and out.flags.c_contiguous and density.flags.c_contiguous
-
-    @cached_property
-    def _uniform(self) -> bool:
-        return self.mesh.uniform
+        return host and self.mesh.uniform and out.flags.c_contiguous and density.flags.c_contiguous
 
     @cached_property
     def _cube(self) -> tuple[int, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers import compiled
+from mudot.solvers.methods import legendre_steps
+from mudot.solvers.methods.legendre_steps import stepper
 from mudot.solvers.methods.porous_medium import PorousMedium
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.series import Stepped, Swept, series
-from mudot.solvers.methods.super_time_stepping import legendre_step
 
 MESHES = {
     "line": Cartesian(17, 0.0, 1.0),
@@ -39,23 +42,66 @@ def test_compiled_porous_medium_is_that_of_array_passes(name: str, m: float) -> 
 
 @pytest.mark.parametrize("m", [2.0, 3.0, 1.5])
 @pytest.mark.parametrize("name", MESHES)
-def test_fused_super_time_steps_are_those_of_array_passes(name: str, m: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_super_time_steps_are_those_of_array_passes(name: str, m: float) -> None:
     pytest.importorskip("numba")
     mesh, rng = MESHES[name], np.random.default_rng(3)
     equation = PorousMedium(mesh, m, 0.7)
     # Smooth enough for the stages to stay positive; a step with a drained cell is refused by both.
     density = 1 + 0.3 * rng.random(mesh.shape)
     rate, pace = equation.rate(density), equation.spectral_radius(density)[0]
-    stages = 7
     for tau, drained in ((10 / pace, False), (1e3 / pace, True)):
-        assert equation.fuses(density)
-        fused = legendre_step(equation, density, rate, tau, stages)
-        with monkeypatch.context() as patch:
-            patch.setattr(PorousMedium, "fuses", lambda self, density: False)
-            passes = legendre_step(equation, density, rate, tau, stages)
+        fused = stepper(equation, density)(density, rate, tau, 7)
+        passes = legendre_steps._by_passes(equation, density, rate, tau, 7)
         assert (fused is None) is (passes is None) is drained
         if fused is not None and passes is not None:
-            np.testing.assert_allclose(fused, passes, rtol=1e-12)
+            np.testing.assert_allclose(fused.density, passes.density, rtol=1e-12)
+            np.testing.assert_allclose(fused.rate, passes.rate, rtol=1e-9, atol=1e-12 * float(abs(rate).max()))
+            assert fused.moved == pytest.approx(passes.moved, rel=1e-11)
+            assert fused.error == pytest.approx(passes.error, rel=1e-9)
+
+
+VACUUM = {
+    "line": Cartesian(90, 0.0, 1.0),
+    "ring": Cartesian(91, 0.0, 1.0, "periodic"),
+    "plane": Cartesian((61, 54), (0.0, 0.0), (1.0, 0.9)),
+    "mixed": Cartesian((40, 30), (0.0, 0.0), (1.0, 2.0), ("periodic", "no-flux")),
+    "space": Cartesian((41, 20, 27), (0.0,) * 3, (1.0, 0.6, 0.7), ("no-flux", "periodic", "no-flux")),
+}
+
+
+@pytest.mark.parametrize("m", [2.0, 3.0])
+@pytest.mark.parametrize("name", VACUUM)
+def test_steps_beside_vacuum_and_in_slabs_have_the_bits_of_whole_sweeps(
+    name: str, m: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two drops that spread to walls, seams and each other in forty steps: with every cell swept, with spans, and with
+    spans in three slabs."""
+    legendre = pytest.importorskip("mudot.solvers.compiled.legendre")
+    mesh = VACUUM[name]
+    equation, drops = PorousMedium(mesh, m), np.zeros(mesh.shape)
+    for place, width in ((0.25, 0.08), (0.7, 0.15)):
+        squares = sum((x - place * float(np.max(x))) ** 2 for x in mesh.coordinates)
+        drops += np.maximum(1 - squares / width**2, 0.0)
+    pace = equation.spectral_radius(drops)[0]
+
+    def run(slabs: Callable[[int], list[tuple[int, int]]]) -> tuple[np.ndarray, list[tuple[float, float]]]:
+        monkeypatch.setattr(legendre_steps._Fused, "_slabs", lambda self, *_: slabs(self._cube[0]))
+        take, density, rate, sizes = stepper(equation, drops), drops, equation.rate(drops), []
+        for _ in range(40):
+            step = take(density, rate, 8 / pace, 5)
+            assert step is not None
+            density, rate = step.density, step.rate
+            sizes.append((step.error, step.moved))
+        return np.stack([density, rate]), sizes
+
+    found = [run(lambda n: [(0, n)])]
+    if mesh.boundary[0] == "no-flux" and mesh.dimension > 1:
+        found.append(run(lambda n: [(0, n // 3), (n // 3, n // 2), (n // 2, n)]))
+    monkeypatch.setattr(legendre, "occupied", lambda cube: np.tile([0, cube.shape[2]], (*cube.shape[:2], 1)))
+    whole = run(lambda n: [(0, n)])
+    assert mesh.size / 2 > np.count_nonzero(drops) < 0.8 * np.count_nonzero(whole[0][0])
+    for part in found:
+        assert np.array_equal(part[0], whole[0]) and part[1] == whole[1]
 
 
 def test_without_numba_the_passes_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
