@@ -73,8 +73,8 @@ def basis_of(operator: KernelOperator) -> Basis | None:
     mesh, library = operator.mesh, operator.library
     matrices = _matrices(operator)
     if matrices is not None:
-        laplacians = [_second_differences(mesh, axis) for axis in range(mesh.dimension)]
-        return _products(list(zip(matrices, mesh.widths, strict=True)), library, laplacians)
+        quotients = [difference_quotients(mesh, axis) for axis in range(mesh.dimension)]
+        return _products(list(zip(matrices, mesh.widths, strict=True)), library, quotients)
     if mesh.uniform and set(mesh.boundary) == {"periodic"} and operator.kernel.translation_invariant:
         return _waves(operator)
     return None
@@ -125,7 +125,7 @@ def _matrices(operator: KernelOperator) -> tuple[Array, ...] | None:
 
 
 def _products(
-    axes: list[tuple[Array, np.ndarray]], library: ArrayLibrary, laplacians: list[np.ndarray] | None
+    axes: list[tuple[Array, np.ndarray]], library: ArrayLibrary, quotients: list[np.ndarray] | None
 ) -> Basis:
     """From one symmetric matrix and the widths per axis."""
     values, vectors, slopes, roots = [], [], [], []
@@ -136,8 +136,8 @@ def _products(
         values.append(np.maximum(spectrum, 0.0))
         vectors.append(library.to_device(np.ascontiguousarray(basis)))
         roots.append(root)
-        if laplacians is not None:
-            slopes.append(np.einsum("ij,ij->j", basis, laplacians[axis] @ basis))
+        if quotients is not None:
+            slopes.append(np.square(quotients[axis] @ basis).sum(axis=0))
 
     def on_grid(lines: list[np.ndarray], join: np.ufunc) -> Array:
         return library.to_device(np.ascontiguousarray(reduce(join, np.ix_(*lines))))
@@ -146,18 +146,15 @@ def _products(
     return Basis(on_grid(values, np.multiply), laplacian, on_grid(roots, np.multiply), tuple(vectors))
 
 
-def _second_differences(mesh: Cartesian, axis: int) -> np.ndarray:
-    """-d^2/dx^2 of one axis, symmetric in the variables times the root of the width, shape (n, n)."""
-    widths, n = mesh.widths[axis], mesh.shape[axis]
-    matrix = np.zeros((n, n))
-    last = n if mesh.boundary[axis] == "periodic" and n > 1 else n - 1
-    for left in range(last):
-        right = (left + 1) % n
-        coupling = 2 / (widths[left] + widths[right])
-        matrix[left, left] += coupling / widths[left]
-        matrix[right, right] += coupling / widths[right]
-        matrix[left, right] -= coupling / np.sqrt(widths[left] * widths[right])
-        matrix[right, left] = matrix[left, right]
+def difference_quotients(mesh: Cartesian, axis: int) -> np.ndarray:
+    """Difference quotients along an axis, from cells to faces, in the variables times the root of their widths, shape
+    (faces, cells): D with D^T D = -d^2/dx^2."""
+    widths, gaps, n = mesh.widths[axis], mesh.gaps[axis], mesh.shape[axis]
+    left = np.arange(gaps.size)
+    right = (left + 1) % n
+    matrix = np.zeros((gaps.size, n))
+    matrix[left, left] = -1 / np.sqrt(gaps * widths[left])
+    matrix[left, right] = 1 / np.sqrt(gaps * widths[right])
     return matrix
 
 

@@ -9,9 +9,9 @@ each step one linear solve for the change v of the force, dlog b = v/p with p = 
 F is the part of K that does not look at the density, A the Fokker-Planck generator: for an energy int phi(s) dpi the
 Wasserstein part is -alpha A (pi g(s)) with g' = s phi'', and that is its derivative. Without A the operator is
 symmetric and conjugate gradients do; with it, stabilised biconjugate ones. With W for the weight b/p, T for the rest,
-the preconditioner is (W + s)^(1/2) (T + s) (W + s)^(1/2)/s with constants in T, which the basis of the kernel makes
-diagonal: for s the geometric mean of the largest T and the smallest W + T it is as good where W is small as where it is
-large, and the iterations, in the variables (W + s)^(1/2) y, do not depend on the mesh.
+the preconditioner is (W + s)^(1/2) (T + s) (W + s)^(1/2)/s with constants in T and what is left of it on the diagonal
+in the basis of the kernel: for s the geometric mean of the largest T and the smallest W + T it is as good where W is
+small as where it is large. The iterations are in the variables (W + s)^(1/2) y.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.iterations import shifted_gradients
 from mudot.solvers.kernels.spectral import Basis, basis_of, invertible
+from mudot.solvers.kernels.staggered import InverseDiffusion, inverse_diffusion
 from mudot.solvers.linear import stabilised_biconjugate_gradients
 
 _MARGIN = 1e-9
@@ -99,13 +100,17 @@ def taken_apart(geometry: Geometry) -> Parts | None:
 
 @dataclass(frozen=True, eq=False)
 class ByBasis:
-    """The stage solver. Made by `by_basis`."""
+    """The stage solver. Made by `by_basis`.
+
+    diffusion: de-Stein for transport 1, None without it and where waves make it diagonal
+    """
 
     mesh: Cartesian
     energy: Pointwise
     geometry: Geometry
     parts: Parts
     basis: Basis
+    diffusion: InverseDiffusion | None
 
     def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
         """The Newton step of log b at b = `density`; right: r, factor: c, forcing: residual of the linear solve over
@@ -116,20 +121,24 @@ class ByBasis:
         weight = density / share
         for flat in self.parts.flat_reaction:
             weight = weight + factor * flat.reaction * flat.reference
-        symbol = factor * self._inverse
+        symbol = factor * self._diagonal
 
         smooth = self.parts.transport * float(density.mean())
         smooth += sum(flat.transport * float(flat.reference.mean()) for flat in self.parts.flat_transport)
-        stiff, moving = smooth * basis.laplacian, self.parts.inverse_transport
-        if moving is not None:
-            stiff = stiff + moving.transport * basis.laplacian / (basis.kernel + moving.regularization)
-        total = symbol + factor * stiff
+        total, speed = symbol + factor * smooth * basis.laplacian, 0.0
+        if self.diffusion is not None and self.parts.inverse_transport is not None:
+            speed = factor * self.parts.inverse_transport.transport
+            total = total + speed * self.diffusion.diagonal
         shift = float(total.max() * (total.min() + weight.min())) ** 0.5
         scale, inverse = 1 / array_module(weight).sqrt(weight + shift), shift / (total + shift)
 
         def apply(coordinates: Array) -> Array:
             y = scale * basis.out_of(coordinates)
-            image, v = weight * y + basis.multiplied(symbol, y), y / root
+            inside, v = basis.into(y), y / root
+            image = basis.diagonal(symbol, inside)
+            if self.diffusion is not None:
+                image = image + speed * self.diffusion(inside)
+            image = weight * y + basis.out_of(image)
             for flat in self.flat:
                 image = image + factor * root * flat.apply(v)
             if self.parts.spherical:
@@ -176,17 +185,19 @@ class ByBasis:
         return step
 
     @cached_property
-    def _inverse(self) -> Array:
-        """beta/(K + epsilon) in the basis, of the MMD part."""
-        part = self.parts.inverse
-        if part is None:
-            return 0 * self.basis.kernel
-        return part.reaction / (self.basis.kernel + part.regularization)
+    def _diagonal(self) -> Array:
+        """What is diagonal in the basis of beta/(K + epsilon) and of -alpha div (K + epsilon)^-1 grad."""
+        part, moving, total = self.parts.inverse, self.parts.inverse_transport, 0 * self.basis.kernel
+        if part is not None:
+            total = total + part.reaction / (self.basis.kernel + part.regularization)
+        if moving is not None and self.diffusion is None:
+            total = total + moving.transport * self.basis.laplacian / (self.basis.kernel + moving.regularization)
+        return total
 
     @cached_property
     def _of_one(self) -> Array:
-        """F 1 times the root of the volumes, of the parts that make mass."""
-        total = self.basis.multiplied(self._inverse, self.basis.root)
+        """F 1 times the root of the volumes."""
+        total = self.basis.multiplied(self._diagonal, self.basis.root)
         for flat in self.parts.flat_reaction:
             total = total + flat.reaction * flat.reference * self.basis.root
         return total
@@ -197,10 +208,8 @@ class ByBasis:
 
     @cached_property
     def flat(self) -> tuple[Any, ...]:
-        """The operators of flat transport and of de-Stein."""
-        moving, any_density = self.parts.inverse_transport, self.energy.target  # type: ignore[attr-defined]
-        flat = tuple(part.onsager(self.mesh, part.reference) for part in self.parts.flat_transport)
-        return flat if moving is None else (*flat, moving.onsager(self.mesh, any_density))
+        """The operators of flat transport."""
+        return tuple(part.onsager(self.mesh, part.reference) for part in self.parts.flat_transport)
 
     @cached_property
     def generator(self) -> Any:
@@ -274,10 +283,14 @@ def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis 
     parts = taken_apart(geometry)
     if parts is None or parts.kernel is None:
         return None
-    basis = basis_of(operator_on(parts.kernel, mesh, library_of(energy.target)))  # type: ignore[attr-defined]
+    operator = operator_on(parts.kernel, mesh, library_of(energy.target))  # type: ignore[attr-defined]
+    basis, moving = basis_of(operator), parts.inverse_transport
     if basis is None:
         return None
-    inverses = [part for part in (parts.inverse, parts.inverse_transport) if part is not None]
+    inverses = [part for part in (parts.inverse, moving) if part is not None]
     if not all(invertible(basis, part.regularization, _MARGIN) for part in inverses):
         return None
-    return ByBasis(mesh, energy, geometry, parts, basis)
+    diffusion = None if moving is None else inverse_diffusion(operator, moving.regularization, _MARGIN)
+    if moving is not None and diffusion is None and basis.vectors is not None:
+        return None
+    return ByBasis(mesh, energy, geometry, parts, basis, diffusion)
