@@ -21,7 +21,7 @@ from bench.problems import PROBLEMS, FokkerPlanckProblem
 from mudot.solvers.methods import costs
 from mudot.solvers.methods.semigroup import FokkerPlanck
 
-PLAN = {"P1": (32, 64, 128, 256), "P1n": (32, 64, 128, 256), "P2": (16, 32, 64), "P3": (128, 512, 2048, 4096)}
+PLAN = {"P1": (32, 64, 128, 256), "P1n": (32, 64, 128, 256), "P2": (16, 32, 64), "P3": (64, 128, 256, 512, 2048, 4096)}
 _LONGEST = 1e9
 """Nanoseconds."""
 
@@ -47,7 +47,9 @@ class Task:
             if costs.factors(start.shape, exit_rate * stop, 1) < _LONGEST:
                 found["dense factors"] = lambda: self.method()._tensor(start, stop)
             if method._has_resolvents:
-                found["rational"] = lambda: self.method()._rational(start, stop, True)
+                found["rational, compiled"] = lambda: self.method()._rational(start, stop, True)
+                if costs.eliminations(start.shape, 1) < _LONGEST:
+                    found["rational, LAPACK"] = lambda: self.method()._rational(start, stop, True, False)
         found["series"] = lambda: _first(self.method()._series(flat, [stop]))
         if costs.powers(exit_rate, [stop]) * start.size < _LONGEST:
             found["uniformization"] = lambda: next(self.method()._certain(flat, [stop]))

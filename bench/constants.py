@@ -13,7 +13,7 @@ from bench.ours import mesh_of
 from bench.problems import PROBLEMS
 from mudot.meshes import Cartesian, log_average
 from mudot.solvers.fluxes import generator, scharfetter_gummel
-from mudot.solvers.methods import costs, rational, tensor, uniformization
+from mudot.solvers.methods import costs, eliminations, rational, tensor, uniformization
 from mudot.solvers.methods.semigroup import FokkerPlanck
 from mudot.solvers.methods.series import Stepped, series
 
@@ -46,15 +46,24 @@ def flop(size: int = 256) -> float:
     return 1e9 * best / (2 * size**3 * tensor.squarings(rate_time))
 
 
-def pole(cells: int = 1024) -> float:
+def pole(cells: int = 1024, loaded: bool = True) -> float:
     """One shift of a resolvent along a line; per cell."""
     mesh = mesh_of(PROBLEMS["P3"], cells)
     method = FokkerPlanck(mesh, log_average(mesh, lambda x: -PROBLEMS["P3"].potential(x)))
     density = PROBLEMS["P3"].start(cells)[:, None]
     line = method._lines[0]
-    rational.enclosed(line, density, 1.0)  # imports, compiles and factors
-    _, best, _ = timed(lambda: rational.enclosed(line, density, 1.0), 0.2)
-    return 1e9 * best / (2 * rational.STEPS - 1) / rational.SHIFTS / cells
+    rational.enclosed(line, density, 1.0, loaded)  # imports, compiles and factors
+    _, best, _ = timed(lambda: rational.enclosed(line, density, 1.0, loaded), 0.2)
+    columns = 2 * rational.STEPS - 1 if loaded else 2 * rational.STEPS
+    return 1e9 * best / columns / rational.SHIFTS / cells
+
+
+def elimination(cells: int = 1024) -> float:
+    """The factors of all shifts by LAPACK's twin of the compiled loops; per cell."""
+    line = FokkerPlanck(mesh_of(PROBLEMS["P3"], cells), np.zeros(cells))._lines[0]
+    shifts, pivots = np.ones((2, rational.SHIFTS)), np.empty((2, cells, rational.SHIFTS))
+    _, best, _ = timed(lambda: eliminations.factor(line.right, line.left, shifts, pivots), 0.2)
+    return 1e9 * best / cells
 
 
 def measured() -> dict[str, tuple[float, float]]:
@@ -62,6 +71,7 @@ def measured() -> dict[str, tuple[float, float]]:
     one, ten = terms(1), terms(10)
     gather = (ten - one) / 9
     here = {"TERM": one - gather, "GATHER": gather, "CALL": call(), "FLOP": flop(), "POLE": pole()}
+    here |= {"ELIMINATION": elimination(), "SWEEP": pole(loaded=False)}
     return {name: (getattr(costs, name), value) for name, value in here.items()}
 
 
@@ -69,4 +79,4 @@ if __name__ == "__main__":
     about = machine()
     print(f"{about['processors']} x {about['processor']}, load {about['load']:.1f}, blocks of {uniformization.BLOCK:g}")
     for name, (kept, here) in measured().items():
-        print(f"{name:7} in the code {kept:9.3g}   here {here:9.3g}")
+        print(f"{name:11} in the code {kept:9.3g}   here {here:9.3g}")

@@ -21,9 +21,13 @@ FLOP = 0.05
 load; both stand at about twice that, since the choice depends on their ratio."""
 POLE = 5.0
 """One shift of a resolvent along a line; per cell."""
-WORTH_LOADING = 2e7
-"""Of a single call, from which on the 0.4 s of loading compiled loops are risked: whole runs on smaller lines take less
-than that, while a call on longer ones may take seconds where an enclosure by other methods does not close."""
+ELIMINATION, SWEEP = 2.6e3, 22.0
+"""By LAPACK: the factors of all shifts along a line, per cell; one shift for one line, per cell."""
+WORTH_RESOLVENTS = 2e7
+"""Of a single call by other methods, from which on resolvents are tried, which know tails to fewer digits."""
+WORTH_LOADING = 3e6
+"""Of a single call by LAPACK, from which on the 0.4 s of loading compiled loops are risked: whole runs on shorter lines
+take less than that."""
 SPARED = 0.85
 """Share of the predicted products that uniformization makes before nothing more matters."""
 
@@ -55,3 +59,11 @@ def resolvents(shape: Sequence[int], count: int) -> float:
     return CALL * 10 * len(shape) * count + POLE * rational.SHIFTS * count * (
         sum(shape) + solves * len(shape) * math.prod(shape)
     )
+
+
+def eliminations(shape: Sequence[int], count: int) -> float:
+    """The same by LAPACK."""
+    size = math.prod(shape)
+    # Twice what moves and what is not known.
+    sweeps = sum(2 * rational.STEPS * SWEEP * size + rational.STEPS * CALL / 2 for _ in shape)
+    return count * (ELIMINATION * sum(shape) + rational.SHIFTS * sweeps)

@@ -5,11 +5,12 @@ Math. Comp. 76, 1341)
 
     exp(t A) = 1/(2 pi i) int exp(z) (z - t A)^-1 dz = sum_k y_k,    y_k = w_k (z_k - t A)^-1,
 
-by midpoints u = (k + 1/2) h, each of which costs one sweep along the line and one back, in which nothing cancels
-(`compiled.resolvents`). Two things go wrong in a cell, and both are seen there. Round-off is a share of the sizes of
-what is added. The rule itself converges like exp(-2 pi a / h), with a the room between the parabola and the spectrum,
-or what takes its part where steep slopes carry mass far: every second midpoint alone errs by exp(-pi a / h), a share of
-the sizes whose square is the error of all. Together they are an `Enclosure`, cell by cell.
+by midpoints u = (k + 1/2) h, each of which costs one sweep along the line and one back, in which nothing cancels:
+`compiled.resolvents`, or `eliminations` where these are not worth loading. Two things go wrong in a cell, and both are
+seen there. Round-off is a share of the sizes of what is added. The rule itself converges like exp(-2 pi a / h), with a
+the room between the parabola and the spectrum, or what takes its part where steep slopes carry mass far: every second
+midpoint alone errs by exp(-pi a / h), a share of the sizes whose square is the error of all. Together they are an
+`Enclosure`, cell by cell.
 
 What the tails of the data leave behind is a round-off of the *data*; half the time further it is one of what is left.
 So the exponential is made in two halves, and the bound of the first goes through the second. Where the enclosure is
@@ -30,6 +31,7 @@ import scipy.sparse
 
 from mudot.meshes import threads
 from mudot.solvers import compiled
+from mudot.solvers.methods import eliminations
 from mudot.solvers.methods.tails import Enclosure
 
 SHIFTS = 24
@@ -67,7 +69,7 @@ class Line:
     left: np.ndarray
     widths: np.ndarray
     logs: np.ndarray
-    _pivots: OrderedDict[tuple[float, int], np.ndarray] = field(default_factory=OrderedDict, repr=False)
+    _pivots: OrderedDict[tuple[str, float, int], np.ndarray] = field(default_factory=OrderedDict, repr=False)
 
     @classmethod
     def of(
@@ -111,14 +113,14 @@ class Line:
         np.add.at(matrix, (rows, columns), entries)
         return matrix
 
-    def pivots(self, duration: float, part: slice) -> np.ndarray:
+    def pivots(self, loops: Any, duration: float, part: slice) -> np.ndarray:
         """Of the factors of z_k/duration - A for some of the shifts; those of all shifts are kept for a while."""
-        key = (duration, part.start)
+        key = (loops.__name__, duration, part.start)
         if key in self._pivots:
             return self._pivots[key]
         shifts = np.array([_SHIFT[part].real, _SHIFT[part].imag]) / duration
         found = np.empty((2, self.right.size, shifts.shape[1]))
-        compiled.along_lines().factor(self.right, self.left, shifts, found)
+        loops.factor(self.right, self.left, shifts, found)
         if shifts.shape[1] == SHIFTS:
             self._pivots[key] = found
             if len(self._pivots) > _KEPT:
@@ -132,26 +134,33 @@ _WEIGHT = 2 * _GAP * _SCALE * _NODES / np.pi * np.exp(_SHIFT)
 
 
 def available(line: Line) -> bool:
-    """Whether this way can be gone: between walls, with compiled loops."""
-    return line.walls and line.widths.size > 1 and compiled.along_lines() is not None
+    """Whether this way can be gone: between walls."""
+    return line.walls and line.widths.size > 1
 
 
-def along(line: Line, density: np.ndarray, axis: int, duration: float) -> Enclosure:
-    """exp(duration A) of every line of `density` along an axis, cell by cell within what is known of it."""
+def compilable() -> bool:
+    """Whether compiled loops are to be had. It loads them."""
+    return compiled.along_lines() is not None
+
+
+def along(line: Line, density: np.ndarray, axis: int, duration: float, loaded: bool = True) -> Enclosure:
+    """exp(duration A) of every line of `density` along an axis, cell by cell within what is known of it; by compiled
+    loops where they are to be had and `loaded`."""
+    loops = _loops(loaded)
     before, n = math.prod(density.shape[:axis]), density.shape[axis]
     lines = density.reshape(before, n, -1)
     after, rows = lines.shape[2], before >= lines.shape[2]
     middle, half = np.empty_like(lines), np.empty_like(lines)
     step = max(1, _BLOCK // min(before, after))
     if n < _LONG:
-        line.pivots(duration / STEPS, slice(0, SHIFTS))  # before threads ask for them all at once
+        line.pivots(loops, duration / STEPS, slice(0, SHIFTS))  # before threads ask for them all at once
 
     def work(first: int) -> None:
         # A block of lines goes all the way: whatever it needs besides stays small.
         part = slice(first, first + step)
         index = (part,) if rows else (slice(None), slice(None), part)
         given = np.ascontiguousarray(np.moveaxis(lines[index], 1, 0))
-        found = enclosed(line, given.reshape(n, -1), duration)
+        found = enclosed(line, given.reshape(n, -1), duration, loaded)
         for result, values in ((middle, found.middle), (half, found.half)):
             result[index] = np.moveaxis(values.reshape(given.shape), 0, 1)
 
@@ -159,7 +168,11 @@ def along(line: Line, density: np.ndarray, axis: int, duration: float) -> Enclos
     return Enclosure(middle.reshape(density.shape), half.reshape(density.shape))
 
 
-def enclosed(line: Line, density: np.ndarray, duration: float) -> Enclosure:
+def _loops(loaded: bool) -> Any:
+    return compiled.along_lines() if loaded and compilable() else eliminations
+
+
+def enclosed(line: Line, density: np.ndarray, duration: float, loaded: bool = True) -> Enclosure:
     """The same for the columns of `density`, shape (n, lines)."""
     weight = np.exp(line.logs - line.logs.max()) * line.widths
     moves = line.widths[:, None] * density
@@ -168,22 +181,29 @@ def enclosed(line: Line, density: np.ndarray, duration: float) -> Enclosure:
     moves -= stays
     count = density.shape[1]
     for _ in range(STEPS):
-        sums, error = _step(line, np.concatenate([moves, unknown], axis=1), duration / STEPS)
+        sums, error = _step(line, _loops(loaded), np.concatenate([moves, unknown], axis=1), duration / STEPS)
         moves, unknown = sums[:, :count], np.maximum(sums[:, count:], 0) + error[:, :count] + error[:, count:]
     unknown += _SPLIT * (stays + np.abs(moves))
     return Enclosure((stays + moves) / line.widths[:, None], unknown / line.widths[:, None])
 
 
-def _step(line: Line, masses: np.ndarray, duration: float) -> tuple[np.ndarray, np.ndarray]:
+def _step(line: Line, loops: Any, masses: np.ndarray, duration: float) -> tuple[np.ndarray, np.ndarray]:
     """The approximation, and what it may be wrong by."""
-    loops, n = compiled.along_lines(), line.right.size
+    n = line.right.size
     weights = np.array([_WEIGHT.real, _WEIGHT.imag]) / duration
     found = np.zeros((3, *masses.shape))
     group = SHIFTS if n < _LONG else 4
     for first in range(0, SHIFTS, group):
         part = slice(first, first + group)
         solve = loops.few if masses.shape[1] < _SIDE_BY_SIDE else partial(loops.many, block=_BLOCK)
-        solve(line.right, line.left, line.pivots(duration, part), np.ascontiguousarray(weights[:, part]), masses, found)
+        solve(
+            line.right,
+            line.left,
+            line.pivots(loops, duration, part),
+            np.ascontiguousarray(weights[:, part]),
+            masses,
+            found,
+        )
     sums, gap, sizes = found
     # The gap oscillates along the line: its size is that of the largest nearby.
     share = np.abs(gap) / np.maximum(sizes, 1e-300)

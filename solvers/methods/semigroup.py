@@ -102,9 +102,11 @@ class FokkerPlanck:
 
     def _along_axes(self, density: Array, durations: Sequence[float]) -> Iterator[Array]:
         """Axis by axis where that is predicted to pay: by rational approximations, until one does not know enough."""
-        least = min(self._predicted(durations))
-        if least > max(costs.WORTH_LOADING, costs.resolvents(self.mesh.shape, len(durations))) and self._has_resolvents:
-            while durations and (found := self._rational(density, durations[0], len(durations) == 1)) is not None:
+        loaded = self._loaded(durations)
+        if loaded is not None:
+            while (
+                durations and (found := self._rational(density, durations[0], len(durations) == 1, loaded)) is not None
+            ):
                 yield found
                 durations = durations[1:]
         if not durations:
@@ -121,11 +123,21 @@ class FokkerPlanck:
         flat = density.reshape(-1)
         yield from self._series(flat, durations) or self._certain(flat, durations)
 
-    def _rational(self, density: Array, duration: float, last: bool) -> Array | None:
+    def _loaded(self, durations: Sequence[float]) -> bool | None:
+        """Whether compiled loops are loaded for rational approximations; None where these do not pay."""
+        least = min(self._predicted(durations))
+        here, there = (cost(self.mesh.shape, len(durations)) for cost in (costs.eliminations, costs.resolvents))
+        if least < max(costs.WORTH_RESOLVENTS, min(here, there)) or not self._has_resolvents:
+            return None
+        if here > costs.WORTH_LOADING and there < least and rational.compilable():
+            return True
+        return False if here < least else None
+
+    def _rational(self, density: Array, duration: float, last: bool, loaded: bool = True) -> Array | None:
         """Along one axis after the other: exponentials of other axes are positive and take a share of every cell, or of
         the mass, to that share. None where more is unknown than is allowed."""
         for axis, line in enumerate(self._lines):
-            found = rational.along(line, density, axis, duration)
+            found = rational.along(line, density, axis, duration, loaded)
             unknown = integrate(self.mesh, found.half)
             if unknown > MEAN_ERROR * integrate(self.mesh, found.middle) or (last and not found.settled(TAIL_ERROR)):
                 return None

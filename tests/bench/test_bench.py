@@ -92,7 +92,7 @@ def test_a_table_says_what_was_left_out() -> None:
 def test_the_constants_of_the_cost_model_can_be_measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "timed", lambda run, seconds: (run(), 1e-6, 1e-6))
     found = constants.measured()
-    assert set(found) == {"TERM", "GATHER", "CALL", "FLOP", "POLE"}
+    assert set(found) == {"TERM", "GATHER", "CALL", "FLOP", "POLE", "ELIMINATION", "SWEEP"}
     assert all(kept > 0 for kept, _ in found.values())
 
 
