@@ -216,13 +216,12 @@ def _validate(options: argparse.Namespace) -> int:
         for case in cases:
             print(f"{case.name:28s} {case.title}")
         return 0
-    from mudot.validation import kept, report
-
-    begin, store = time.perf_counter(), options.output / "cases"
     if options.fresh:
-        kept.forget(store, [case.name for case in cases], options.quick)
-    results = runner.run_cases(cases, options.quick, _say, store, options.jobs)
-    page = report.write(options.output, cases, results, options.quick, time.perf_counter() - begin)
+        from mudot.validation import kept
+
+        kept.forget(options.output / "cases", [case.name for case in cases], options.quick)
+    begin = time.perf_counter()
+    results, page = _reported(cases, options)
     passed = sum(result.passed for result in results)
     print(f"{passed} of {len(results)} cases passed in {time.perf_counter() - begin:.0f} s; {page}")
     return 0 if passed == len(results) else 1
@@ -230,41 +229,65 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _rates(options: argparse.Namespace) -> int:
     _one_thread_each()
-    from mudot.validation import report, runner, tables
+    from mudot.validation import tables
     from mudot.validation.cases import ALL_RATES
     from mudot.validation.rates.table import gathered
 
-    begin = time.perf_counter()
-    results = runner.run_cases(ALL_RATES, options.quick, _say, options.output / "cases", options.jobs)
+    results, page = _reported(ALL_RATES, options)
     tables.show([gathered(result.outcome for result in results)])
-    print(report.write(options.output, ALL_RATES, results, options.quick, time.perf_counter() - begin))
+    print(page)
     return 0 if all(result.passed for result in results) else 1
 
 
 def _gamma(options: argparse.Namespace) -> int:
     _one_thread_each()
-    from mudot.validation import report, runner, tables
+    from mudot.validation import tables
+
+    if options.study is not None:
+        return _gamma_study(options)
     from mudot.validation.cases import GAMMA_CASES
 
-    begin = time.perf_counter()
-    if options.study is None:
-        cases: Sequence[Case] = GAMMA_CASES
-        results = runner.run_cases(cases, options.quick, _say, options.output / "cases", options.jobs)
-    else:
-        from mudot.validation.gamma.study import FlowFailed, case_of, gamma_study
-
-        cases = [replace(case_of(options.study), command=f"mudot gamma {options.study}")]
-        try:
-            outcome = gamma_study(options.study, options.quick, lambda line: print(f"  {line}", flush=True))
-        except FlowFailed as error:
-            print(f"mudot: {error}", file=sys.stderr)
-            return 1
-        results = [runner.Result(cases[0].name, outcome, time.perf_counter() - begin)]
-        _say(results[0])
+    results, page = _reported(GAMMA_CASES, options)
     for result in results:
         tables.show(result.outcome.tables)
-    print(report.write(options.output, cases, results, options.quick, time.perf_counter() - begin))
+    print(page)
     return 0 if all(result.passed for result in results) else 1
+
+
+def _gamma_study(options: argparse.Namespace) -> int:
+    from mudot.validation import report, runner, tables
+    from mudot.validation.gamma.study import FlowFailed, case_of, gamma_study
+
+    begin, busy = time.perf_counter(), time.process_time()
+    case = replace(case_of(options.study), command=f"mudot gamma {options.study}")
+    try:
+        outcome = gamma_study(options.study, options.quick, lambda line: print(f"  {line}", flush=True))
+    except FlowFailed as error:
+        print(f"mudot: {error}", file=sys.stderr)
+        return 1
+    result = runner.Result(case.name, outcome, time.perf_counter() - begin, processor=time.process_time() - busy)
+    _say(result)
+    tables.show(outcome.tables)
+    print(report.write(options.output, [case], [result], options.quick, result.seconds))
+    return 0 if result.passed else 1
+
+
+def _reported(cases: Sequence[Case], options: argparse.Namespace) -> tuple[list[Result], Path]:
+    """Run cases, or take them as they are kept, and write their report; results, and the page.
+
+    Pictures are drawn as their cases end: at the end they would hold up the report while all processors but one rest.
+    """
+    from mudot.validation import report, runner
+
+    begin, drawn = time.perf_counter(), {}
+
+    def ended(result: Result) -> None:
+        _say(result)
+        drawn[result.case] = report.drawings(result)
+
+    results = runner.run_cases(cases, options.quick, ended, options.output / "cases", options.jobs)
+    seconds = time.perf_counter() - begin
+    return results, report.write(options.output, cases, results, options.quick, seconds, drawn)
 
 
 def _say(result: Result) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mudot.meshes.errors import MudotError
-from mudot.validation.figures_book import save_book, shade
+from mudot.validation.figures_book import Drawing, draw, save_book
 from mudot.validation.figures_certificate import certificate_figure, certified
 from mudot.validation.figures_compare import comparison_figure
 from mudot.validation.figures_curves import convergence_figure, curves_figure
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from mudot.solvers.results import Result
 
 __all__ = [
+    "Drawing",
     "comparison_figure",
     "convergence_figure",
     "curves_figure",
+    "draw",
     "figures_of",
     "plot",
     "save",
     "save_book",
     "scene_figure",
-    "shade",
 ]
 
 _DENSITIES: dict[int, dict[str, Callable[[Result], Figure]]] = {

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import io
 import json
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,24 +19,41 @@ from markupsafe import Markup, escape
 
 from mudot.meshes.version import __version__
 from mudot.validation.cases import SECTIONS
-from mudot.validation.figures import convergence_figure, curves_figure, save_book, scene_figure, shade
-from mudot.validation.outcome import Case, Plot, Scene
+from mudot.validation.figures import Drawing, draw, save_book
+from mudot.validation.outcome import Case
 from mudot.validation.rates.table import COLUMNS, gathered
 from mudot.validation.runner import Result
 
 
-def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick: bool, seconds: float) -> Path:
-    """Write `index.html`, `results.json`, figures as PNG files and as vectors in `figures.pdf`; returns the page."""
+def drawings(result: Result) -> list[Drawing]:
+    """The pictures of a result, drawn."""
+    return [draw(picture) for picture in result.outcome.pictures]
+
+
+def write(
+    folder: Path,
+    cases: Sequence[Case],
+    results: Sequence[Result],
+    quick: bool,
+    seconds: float,
+    drawn: Mapping[str, Sequence[Drawing]] | None = None,
+) -> Path:
+    """Write `index.html`, `results.json`, figures as PNG files and as vectors in `figures.pdf`; returns the page.
+
+    drawn: pictures by case, where they were drawn before
+    """
     folder.mkdir(parents=True, exist_ok=True)
     facts = _facts(results, quick, seconds)
-    entries = [_entry(folder, case, result, quick) for case, result in zip(cases, results, strict=True)]
+    drawn = drawn or {result.case: drawings(result) for result in results}
+    entries = [
+        _entry(folder, case, result, drawn[case.name], quick) for case, result in zip(cases, results, strict=True)
+    ]
     (folder / "results.json").write_text(json.dumps(_plain(facts, cases, results), indent=1, default=float) + "\n")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mudot.validation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
     environment.filters["indexed"] = _indexed
-    environment.filters["sum_seconds"] = lambda groups: sum(e["result"].seconds for _, group in groups for e in group)
     page, sections = folder / "index.html", _sections(entries)
     failures = [
         (entry, check)
@@ -50,13 +66,9 @@ def write(folder: Path, cases: Sequence[Case], results: Sequence[Result], quick:
     template = environment.get_template("report.html")
     shown = {"sections": sections, "failures": failures, "constants": constants, "bench": _bench(folder)}
     page.write_text(template.render(facts=facts, **shown))
-    pictures = [
-        (f"{case.title}: {plot.title}", _figure(plot))
-        for case, result in zip(cases, results, strict=True)
-        for plot in result.outcome.pictures
-    ]
-    if pictures:
-        save_book(pictures, folder / "figures.pdf")
+    pages = [(f"{case.title}: {drawing.title}", drawing.figure) for case in cases for drawing in drawn[case.name]]
+    if pages:
+        save_book(pages, folder / "figures.pdf")
     return page
 
 
@@ -91,6 +103,7 @@ def _facts(results: Sequence[Result], quick: bool, seconds: float) -> dict[str, 
         "checks": sum(len(result.outcome.checks) for result in results),
         "quick": quick,
         "seconds": seconds,
+        "processor": sum(result.processor for result in results),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "versions": f"mudot {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}, "
         f"SciPy {scipy.__version__}",
@@ -98,12 +111,11 @@ def _facts(results: Sequence[Result], quick: bool, seconds: float) -> dict[str, 
     }
 
 
-def _entry(folder: Path, case: Case, result: Result, quick: bool) -> dict[str, Any]:
+def _entry(folder: Path, case: Case, result: Result, drawn: Sequence[Drawing], quick: bool) -> dict[str, Any]:
     images = []
-    for number, plot in enumerate(result.outcome.pictures):
-        picture = _png(plot)
-        (folder / f"{case.name}-{number + 1}.png").write_bytes(picture)
-        images.append({"title": plot.title, "data": base64.b64encode(picture).decode()})
+    for number, drawing in enumerate(drawn, 1):
+        (folder / f"{case.name}-{number}.png").write_bytes(drawing.png)
+        images.append({"title": drawing.title, "data": base64.b64encode(drawing.png).decode()})
     command = (case.command or f"mudot validate --case {case.name}") + (" --quick" if quick else "")
     # Constants of decay stand together at the end of the page.
     tables = [table for table in result.outcome.tables if table.columns != COLUMNS]
@@ -124,28 +136,6 @@ def _verdict(result: Result) -> str:
     return f"{words}: {count} of {len(checks)} checks within their tolerances, {result.seconds:.1f} s"
 
 
-def _png(plot: Plot | Scene) -> bytes:
-    buffer = io.BytesIO()
-    _figure(plot).savefig(buffer, format="png", dpi=160)
-    return buffer.getvalue()
-
-
-def _figure(plot: Plot | Scene) -> Any:
-    """Refinement studies carry expected orders; everything else is curves; bands lie under both."""
-    if isinstance(plot, Scene):
-        return scene_figure(plot)
-    if any(series.slope is not None for series in plot.series):
-        studies = [(s.label, s.x, s.y, None if s.slope is None else -s.slope) for s in plot.series]
-        figure = convergence_figure(studies, plot.xlabel, plot.ylabel)
-    else:
-        computed, exact = ([(s.label, s.x, s.y) for s in plot.series if s.exact is kind] for kind in (False, True))
-        figure = curves_figure(computed, exact, plot.xlabel, plot.ylabel, plot.logx, plot.logy)
-    for number, series in enumerate(plot.series):
-        if series.lower is not None and series.upper is not None:
-            shade(figure, number, series.x, series.lower, series.upper)
-    return figure
-
-
 def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Result]) -> dict[str, Any]:
     entries = []
     for case, result in zip(cases, results, strict=True):
@@ -162,6 +152,7 @@ def _plain(facts: dict[str, Any], cases: Sequence[Case], results: Sequence[Resul
                 "source": case.source,
                 "passed": result.passed,
                 "seconds": round(result.seconds, 2),
+                "processor": round(result.processor, 2),
                 "error": result.error,
                 "checks": checks,
                 "tables": [dataclasses.asdict(table) for table in result.outcome.tables],

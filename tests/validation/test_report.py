@@ -64,6 +64,17 @@ def test_figures_are_numbered_by_their_section(page: str) -> None:
     ]
 
 
+def test_pictures_are_drawn_as_their_cases_end_and_not_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = runner.chosen(NAMES[:1])
+    results = [runner.Result(NAMES[0], outcome("first"), 0.1)]
+    drawn = {NAMES[0]: report.drawings(results[0])}
+    monkeypatch.setattr(report, "draw", None)
+    page = report.write(tmp_path, cases, results, quick=True, seconds=1.0, drawn=drawn).read_text()
+    assert "<b>Figure 1.1.1</b> A picture" in page
+    assert (tmp_path / f"{NAMES[0]}-1.png").read_bytes() == drawn[NAMES[0]][0].png
+    assert (tmp_path / "figures.pdf").read_bytes().count(b"/Type /Page ") == 1
+
+
 def test_lines_of_several_outcomes_are_gathered_in_their_order() -> None:
     assert [row[0] for row in gathered([outcome("a"), Outcome(), outcome("b")]).rows] == ["a", "b"]
 

@@ -89,6 +89,7 @@ def test_the_report_shows_verdicts_tolerances_and_the_same_numbers_as_json(tmp_p
     assert numbers["passed"] == 1 and numbers["cases"][1]["checks"][0]["tolerance"] == "≤ 1"
     stored = numbers["cases"][0]["checks"][0]["measured"]
     assert stored == results[0].outcome.checks[0].measured
+    assert 0 < numbers["cases"][0]["processor"] <= numbers["processor"]
 
 
 def test_validate_lists_cases_and_refuses_unknown_ones(capsys: pytest.CaptureFixture[str]) -> None:
