@@ -11,7 +11,7 @@ two small matrices per axis.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from mudot.meshes.arrays import Array
 from mudot.solvers.kernels.axes import along
@@ -39,12 +39,16 @@ class InverseDiffusion:
             total += along(slope.T, symbol * along(slope, coordinates, axis), axis)
         return total
 
-    @cached_property
-    def diagonal(self) -> Array:
-        """Its diagonal, of the shape of the mesh."""
-        total = 0 * self.basis.kernel
+    def diagonal_in(self, other: Basis) -> Array:
+        """Its diagonal in another basis of products, of the shape of the mesh."""
+        assert self.basis.vectors is not None and other.vectors is not None
+        turns = [own.T @ theirs for own, theirs in zip(self.basis.vectors, other.vectors, strict=True)]
+        total = 0 * self.basis.values
         for (axis, slope), symbol in zip(self.slopes, self.symbols, strict=True):
-            total += along((slope * slope).T, symbol, axis)
+            for i, turn in enumerate(turns):
+                matrix = slope @ turn if i == axis else turn
+                symbol = along((matrix * matrix).T, symbol, i)
+            total += symbol
         return total
 
     def applied(self, f: Array) -> Array:
@@ -78,5 +82,5 @@ def inverse_diffusion(operator: KernelOperator, epsilon: float, margin: float) -
             return None
         quotients = operator.library.to_device(difference_quotients(mesh, axis))
         slopes.append((axis, faces.vectors[axis].T @ quotients @ basis.vectors[axis]))
-        symbols.append(1 / (faces.kernel + epsilon))
+        symbols.append(1 / (faces.values + epsilon))
     return InverseDiffusion(basis, tuple(slopes), tuple(symbols))

@@ -9,9 +9,9 @@ each step one linear solve for the change v of the force, dlog b = v/p with p = 
 F is the part of K that does not look at the density, A the Fokker-Planck generator: for an energy int phi(s) dpi the
 Wasserstein part is -alpha A (pi g(s)) with g' = s phi'', and that is its derivative. Without A the operator is
 symmetric and conjugate gradients do; with it, stabilised biconjugate ones. With W for the weight b/p, T for the rest,
-the preconditioner is (W + s)^(1/2) (T + s) (W + s)^(1/2)/s with constants in T and what is left of it on the diagonal
-in the basis of the kernel: for s the geometric mean of the largest T and the smallest W + T it is as good where W is
-small as where it is large. The iterations are in the variables (W + s)^(1/2) y.
+the preconditioner is (W + s)^(1/2) (T + s) (W + s)^(1/2)/s with constants in T and what is then on its diagonal: in the
+basis of the kernel, or with transport in that of the Laplacian. For s the geometric mean of the largest T and the
+smallest W + T it is as good where W is small as where it is large. The variables are (W + s)^(1/2) y.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from mudot.solvers.geometries.terms import terms
 from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.iterations import shifted_gradients
-from mudot.solvers.kernels.spectral import Basis, basis_of, invertible
+from mudot.solvers.kernels.spectral import Basis, basis_of, harmonics, invertible
 from mudot.solvers.kernels.staggered import InverseDiffusion, inverse_diffusion
 from mudot.solvers.linear import stabilised_biconjugate_gradients
 
@@ -102,6 +102,8 @@ def taken_apart(geometry: Geometry) -> Parts | None:
 class ByBasis:
     """The stage solver. Made by `by_basis`.
 
+    basis:     of the kernel
+    near:      in which the preconditioner is diagonal
     diffusion: de-Stein for transport 1, None without it and where waves make it diagonal
     """
 
@@ -110,54 +112,46 @@ class ByBasis:
     geometry: Geometry
     parts: Parts
     basis: Basis
+    near: Basis
     diffusion: InverseDiffusion | None
 
     def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
         """The Newton step of log b at b = `density`; right: r, factor: c, forcing: residual of the linear solve over
         its right-hand side. Raises NotConverged."""
-        mesh, basis, root = self.mesh, self.basis, self.basis.root
+        mesh, basis, near, root = self.mesh, self.basis, self.near, self.basis.root
         share = self.energy.logarithmic_curvature(mesh, density)
         rest = self._residual(density, right, factor)
         weight = density / share
         for flat in self.parts.flat_reaction:
             weight = weight + factor * flat.reaction * flat.reference
-        symbol = factor * self._diagonal
-
-        smooth = self.parts.transport * float(density.mean())
-        smooth += sum(flat.transport * float(flat.reference.mean()) for flat in self.parts.flat_transport)
-        total, speed = symbol + factor * smooth * basis.laplacian, 0.0
-        if self.diffusion is not None and self.parts.inverse_transport is not None:
-            speed = factor * self.parts.inverse_transport.transport
-            total = total + speed * self.diffusion.diagonal
+        smooth, total = self.parts.transport * float(density.mean()), self._stiffness
+        if smooth:
+            total = total + smooth * near.values
+        total = factor * total
         shift = float(total.max() * (total.min() + weight.min())) ** 0.5
         scale, inverse = 1 / array_module(weight).sqrt(weight + shift), shift / (total + shift)
 
         def apply(coordinates: Array) -> Array:
-            y = scale * basis.out_of(coordinates)
-            inside, v = basis.into(y), y / root
-            image = basis.diagonal(symbol, inside)
-            if self.diffusion is not None:
-                image = image + speed * self.diffusion(inside)
-            image = weight * y + basis.out_of(image)
+            y = scale * near.out_of(coordinates)
+            image = weight * y + factor * basis.out_of(self._fixed(basis.into(y)))
             for flat in self.flat:
-                image = image + factor * root * flat.apply(v)
+                image = image + factor * root * flat.apply(y / root)
             if self.parts.spherical:
                 image = image - factor * (self._of_one * y).sum() / self._norm * self._of_one
             if self.generator is not None:
-                moved = (self.generator @ (density * v).reshape(-1)).reshape(mesh.shape)
+                moved = (self.generator @ (density * y / root).reshape(-1)).reshape(mesh.shape)
                 image = image - (factor * self.parts.transport) * root * moved
-            return basis.into(scale * image)
+            return near.into(scale * image)
 
         def precondition(coordinates: Array) -> Array:
-            return basis.diagonal(inverse, coordinates)
+            return near.diagonal(inverse, coordinates)
 
-        wanted = basis.into(-scale * root * rest)
+        wanted = near.into(-scale * root * rest)
         if self.generator is None:
             solved = shifted_gradients(apply, 0.0, wanted, None, forcing, precondition)
         else:
             solved = stabilised_biconjugate_gradients(apply, precondition, wanted, forcing)
-        y = scale * basis.out_of(solved.solution)
-        v = y / root
+        v = scale * near.out_of(solved.solution) / root
         return self._shortened(density, right, factor, v, v / share, rest)
 
     def _residual(self, density: Array, right: Array, factor: float) -> Array:
@@ -184,20 +178,41 @@ class ByBasis:
             step = step * min(0.5, max(0.1, start / (start - slope)))
         return step
 
+    def _fixed(self, coordinates: Array) -> Array:
+        """The parts with the inverse of the kernel in its basis."""
+        image = None if self._symbol is None else self.basis.diagonal(self._symbol, coordinates)
+        if self.diffusion is None or self.parts.inverse_transport is None:
+            return image
+        moved = self.parts.inverse_transport.transport * self.diffusion(coordinates)
+        return moved if image is None else image + moved
+
     @cached_property
-    def _diagonal(self) -> Array:
+    def _symbol(self) -> Array | None:
         """What is diagonal in the basis of beta/(K + epsilon) and of -alpha div (K + epsilon)^-1 grad."""
-        part, moving, total = self.parts.inverse, self.parts.inverse_transport, 0 * self.basis.kernel
+        part, moving, total = self.parts.inverse, self.parts.inverse_transport, None
         if part is not None:
-            total = total + part.reaction / (self.basis.kernel + part.regularization)
+            total = part.reaction / (self.basis.values + part.regularization)
         if moving is not None and self.diffusion is None:
-            total = total + moving.transport * self.basis.laplacian / (self.basis.kernel + moving.regularization)
+            wave = moving.transport * self.near.values / (self.basis.values + moving.regularization)
+            total = wave if total is None else total + wave
+        return total
+
+    @cached_property
+    def _stiffness(self) -> Array:
+        """The diagonal of all parts but Wasserstein in the basis of the preconditioner."""
+        total = 0 * self.near.values
+        if self._symbol is not None:
+            total = total + self.basis.diagonal_in(self.near, self._symbol)
+        if self.diffusion is not None and self.parts.inverse_transport is not None:
+            total = total + self.parts.inverse_transport.transport * self.diffusion.diagonal_in(self.near)
+        for flat in self.parts.flat_transport:
+            total = total + flat.transport * float(flat.reference.mean()) * self.near.values
         return total
 
     @cached_property
     def _of_one(self) -> Array:
         """F 1 times the root of the volumes."""
-        total = self.basis.multiplied(self._diagonal, self.basis.root)
+        total = 0 * self.basis.root if self._symbol is None else self.basis.multiplied(self._symbol, self.basis.root)
         for flat in self.parts.flat_reaction:
             total = total + flat.reaction * flat.reference * self.basis.root
         return total
@@ -293,4 +308,6 @@ def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis 
     diffusion = None if moving is None else inverse_diffusion(operator, moving.regularization, _MARGIN)
     if moving is not None and diffusion is None and basis.vectors is not None:
         return None
-    return ByBasis(mesh, energy, geometry, parts, basis, diffusion)
+    still = moving is None and not parts.transport and not parts.flat_transport
+    near = basis if still else harmonics(operator)
+    return None if near is None else ByBasis(mesh, energy, geometry, parts, basis, near, diffusion)

@@ -10,6 +10,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries import DeStein
 from mudot.solvers.kernels import GaussianKernel, Kernel, MaternKernel, kernel_operator
+from mudot.solvers.kernels.spectral import basis_of, harmonics
 from mudot.solvers.kernels.staggered import inverse_diffusion
 from mudot.solvers.operators import divergence, gradient
 from tests import device
@@ -39,9 +40,40 @@ def test_bases_give_what_dense_inverses_on_faces_give(kernel: Kernel, name: str)
     assert found is not None
     np.testing.assert_allclose(found.applied(f), exact, rtol=0, atol=1e-11 * np.abs(exact).max())
     assert found.form(f) == pytest.approx(integrate(mesh, f * exact), rel=1e-11)
-    units = np.eye(mesh.size).reshape(-1, *mesh.shape)
-    diagonal = np.array([found(unit).reshape(-1)[i] for i, unit in enumerate(units)])
-    np.testing.assert_allclose(found.diagonal.reshape(-1), diagonal, rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["graded ring", "graded tube", "mixed in 3D"])
+def test_diagonals_in_harmonics_are_those_of_the_matrices(name: str) -> None:
+    mesh = MESHES[name]
+    operator = kernel_operator(GaussianKernel(0.3), mesh, numpy_library())
+    kernel, near, moving = basis_of(operator), harmonics(operator), inverse_diffusion(operator, EPSILON, 1e-9)
+    assert kernel is not None and near is not None and moving is not None
+    symbol = 1 / (kernel.values + EPSILON)
+    one, two = np.empty(mesh.shape), np.empty(mesh.shape)
+    for index in np.ndindex(mesh.shape):
+        unit = np.zeros(mesh.shape)
+        unit[index] = 1
+        mode = near.out_of(unit)
+        one[index] = (mode * kernel.multiplied(symbol, mode)).sum()
+        two[index] = moving.form(mode / near.root)
+    np.testing.assert_allclose(kernel.diagonal_in(near, symbol), one, rtol=1e-11)
+    np.testing.assert_allclose(moving.diagonal_in(near), two, rtol=1e-11, atol=1e-11 * two.max())
+
+
+WALLS = [(GaussianKernel(0.3), mesh) for mesh in ("graded ring", "torus", "graded tube", "mixed in 3D")]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"), [*WALLS, (MaternKernel(0.3, 1.5), "torus"), (MaternKernel(0.3, 2.5), "torus in 3D")]
+)
+def test_harmonics_make_the_laplacian_diagonal(kernel: Kernel, name: str) -> None:
+    mesh = MESHES[name]
+    near = harmonics(kernel_operator(kernel, mesh, numpy_library()))
+    assert near is not None
+    f = field(mesh)
+    exact = -divergence(mesh, gradient(mesh, f))
+    found = near.multiplied(near.values, near.root * f) / near.root
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
 
 
 def test_de_stein_in_bases_is_de_stein_by_solves(monkeypatch: pytest.MonkeyPatch) -> None:
