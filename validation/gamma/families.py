@@ -69,6 +69,11 @@ class FamilyTable(Table):
     predicted_rate: Positive | dict[str, Positive] = Field(
         default_factory=dict, description="a positive number for solutions and energies, or a table of them by quantity"
     )
+    next_term: Positive | dict[str, Positive] = Field(
+        default_factory=dict,
+        description="a positive number, the relative power of the next term of expansions, or a table of them by "
+        "quantity: that term is fitted too",
+    )
     rate_tolerance: Positive = Field(0.1, description=POSITIVE)
     rescale_time: bool = Field(False, description="true or false: whether a member's time runs parameter times faster")
     energy_factor: Positive = Field(1.0, description="a positive factor of the limit's energy")
@@ -77,7 +82,7 @@ class FamilyTable(Table):
     )
     monotone: bool = Field(False, description="true or false: whether R decreases and R* increases to the limit")
     lower_semicontinuous: bool | None = Field(
-        None, description="true or false: whether the slope is weakly lower semicontinuous, if that is known"
+        None, description="true or false: whether the slope is weakly lower semicontinuous; left out: not tried"
     )
     claim: str = Field("", description="a sentence in quotes")
     source: str = Field("", description="author and year in quotes")
@@ -117,6 +122,11 @@ class Study:
         """Predicted powers by quantity."""
         rates = self.family.predicted_rate
         return dict(rates) if isinstance(rates, dict) else dict.fromkeys(_SOLUTIONS, rates)
+
+    def following(self, quantity: str) -> float | None:
+        """The relative power of the next term in the expansion of a quantity, where it is known."""
+        term = self.family.next_term
+        return term.get(quantity) if isinstance(term, dict) else term
 
     def coarser(self) -> Study:
         """The same study on half the cells, seen at its ends only, ten times as coarse in time, with three members: the
@@ -190,12 +200,12 @@ def _check(family: FamilyTable, problem: Mapping[str, Any]) -> None:
         raise MudotError(f"[family] ladder: expected entries different from the limit {limit:g}")
     if family.scale == "logarithm" and away[0] >= family.unit:
         raise MudotError("[family] ladder[0]: expected distances to the limit below 'unit' in the scale 'logarithm'")
-    if isinstance(family.predicted_rate, dict):
-        for name in family.predicted_rate:
+    for key, table in (("predicted_rate", family.predicted_rate), ("next_term", family.next_term)):
+        for name in table if isinstance(table, dict) else ():
             if name not in QUANTITIES:
                 near = suggestion(name, QUANTITIES)
                 names = listed(QUANTITIES)
-                raise MudotError(f"[family] predicted_rate: unknown {quoted(name)}; expected {names}{near}")
+                raise MudotError(f"[family] {key}: unknown {quoted(name)}; expected {names}{near}")
     ridge = problem.get("geometry", {}).get("name") == "kernel-approximate-fisher-rao"
     if family.recovery == "smoothed" and not (
         ridge and family.parameter == "geometry.ridge" and not problem["geometry"].get("spherical", False)

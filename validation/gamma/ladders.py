@@ -41,7 +41,7 @@ class Ladder:
     balances: |F(T) + D - F(0)| of every member and the limit last, over F(0)
     halves:   |D^rate - D^slope| of them, over D: on solutions the two are equal
     chain:    |J by its definition - J by the residual rate| of the other curve, over D, all systems, limit last
-    times, energies: of every member and the limit last, shape (members + 1, times)
+    times, energies: of every member and the limit last, shape (members + 1, times), at the nodes of the rule and ends
     other_gap: J_0 of the other curve
     """
 
@@ -77,10 +77,8 @@ def measure(study: Study, refinement: float, rtol: float, points: int) -> Ladder
     stop = study.limit.time.stop
     # Smoothed curves are built step by step: their rule is Simpson's on the grid of the steps.
     nodes, weights = simpson(stop, points) if study.smoothers else gauss(stop, points)
-    times = np.unique(np.concatenate([[0.0, stop], study.limit.time.times(), nodes]))
-    # Points of quadrature differ between tolerances; what is largest over time is so at the outputs of the file.
-    seen_at = np.searchsorted(times, np.asarray(study.limit.time.times()))
-    curve_of = partial(_curve, times=times, nodes=nodes, weights=weights)
+    times = np.unique([0.0, stop, *study.limit.time.times()])
+    curve_of = partial(_curve, nodes=nodes, weights=weights)
     base = limit.solve(times)
     solution = curve_of(limit, base)
     mesh = limit.problem.mesh
@@ -94,9 +92,10 @@ def measure(study: Study, refinement: float, rtol: float, points: int) -> Ladder
     finest = study.limit.mesh.cells[0] // 8
     for number, (member, x) in enumerate(zip(members, study.distances, strict=True)):
         found = member.solve(times)
-        row = _solutions(member, found, limit, base, seen_at)
+        row = _solutions(member, found, limit, base)
+        own = curve_of(member, found)
         if not study.of_meshes:
-            row["gap_of_members"] = functionals(limit, curve_of(member, found), ["gap"]).gap
+            row["gap_of_members"] = functionals(limit, own, ["gap"]).gap
         if smooth:
             row["gap_of_limit"] = functionals(member, solution, ["gap"]).gap
             charge = functionals(member, other)
@@ -106,7 +105,7 @@ def measure(study: Study, refinement: float, rtol: float, points: int) -> Ladder
             row["strong"] = abs(pushed.dissipation - charged.dissipation)
             strong.append(pushed.dissipation / charged.dissipation - 1)
             chain.append(_chain(charge))
-            if not study.of_meshes:
+            if study.family.lower_semicontinuous is not None:
                 periods = max(1, finest >> (len(members) - 1 - number))
                 waves = functionals(member, oscillating(solution, periods, WAVES, keep), ["rate"])
                 weak.append(waves.dissipation / charged.dissipation)
@@ -119,31 +118,31 @@ def measure(study: Study, refinement: float, rtol: float, points: int) -> Ladder
             rows[name].append(row.get(name, np.nan))
         balances.append(_balance(found))
         halves.append(_halves(found))
-        energies.append(found.energy)
+        energies.append([member.energy(state) for state in own.whole])
     balances.append(_balance(base))
     halves.append(_halves(base))
     chain.append(_chain(known))
-    energies.append(limit.factor * base.energy)
+    energies.append([limit.energy(state) for state in solution.whole])
     values = {name: np.array(row) for name, row in rows.items() if np.any(np.isfinite(row))}
     return Ladder(values, np.array(strong), np.array(weak), np.array(far), np.array(balances), np.array(halves),
-                  np.array(chain), times, np.array(energies), known.gap)  # fmt: skip
+                  np.array(chain), np.array([0.0, *nodes, stop]), np.array(energies), known.gap)  # fmt: skip
 
 
-def _curve(system: System, solution: Solution, times: np.ndarray, nodes: np.ndarray, weights: np.ndarray) -> Curve:
+def _curve(system: System, solution: Solution, nodes: np.ndarray, weights: np.ndarray) -> Curve:
     """The solution at the nodes, with its rates."""
-    states = solution.density[np.searchsorted(times, nodes)]
+    states = system.along(nodes, solution.frames[-1].substep)
     rates = np.array([system.flow.rate(state) for state in states])
     return Curve(system.problem.mesh, weights, states, rates, (solution.density[0], solution.density[-1]))
 
 
-def _solutions(member: System, found: Solution, limit: System, base: Solution, seen_at: np.ndarray) -> dict[str, float]:
+def _solutions(member: System, found: Solution, limit: System, base: Solution) -> dict[str, float]:
     """Distances of the solutions and differences of energies, largest over the outputs; differences of dissipations."""
     mesh, fine = member.problem.mesh, limit.problem.mesh
-    pairs = [(found.density[n], averages(fine, base.density[n], mesh)) for n in seen_at]
+    pairs = [(one, averages(fine, two, mesh)) for one, two in zip(found.density, base.density, strict=True)]
     row = {name: max(d(mesh, one, two) for one, two in pairs) for name, d in distances(mesh).items()}
     parts = ((found.rate, base.rate), (found.slope, base.slope))
     rate, slope = (float(one[-1].sum() - limit.factor * two[-1].sum()) for one, two in parts)
-    row["energy"] = float(np.abs(found.energy - limit.factor * base.energy)[seen_at].max())
+    row["energy"] = float(np.abs(found.energy - limit.factor * base.energy).max())
     return row | {"dissipation": abs(rate + slope), "rate": abs(rate), "slope": abs(slope)}
 
 

@@ -48,6 +48,20 @@ class System:
             raise FlowFailed(f"{self.problem.path}: {self.flow.geometry}: {solution.message}")
         return solution
 
+    def along(self, nodes: np.ndarray, step: float) -> np.ndarray:
+        """The flow's states at increasing times, shape (nodes, *mesh.shape), without a ledger: books that are kept
+        between any two nodes would cost several times as much. step: a first one to try."""
+        method, state, now, states = self.flow.method, self.problem.start, 0.0, []
+        try:
+            for node in map(float, nodes):
+                if node > now:
+                    moved = method.advance(state, node - now, step, self.problem.rtol)
+                    state, step, now = moved.density, moved.step, node
+                states.append(state)
+        except NotConverged as reason:
+            raise FlowFailed(f"{self.problem.path}: {self.flow.geometry}: {reason}") from None
+        return np.array(states)
+
     def energy(self, density: np.ndarray) -> float:
         """F."""
         return self.factor * self.problem.energy.value(self.problem.mesh, density)
@@ -82,6 +96,11 @@ class Curve:
     states: np.ndarray
     rates: np.ndarray
     ends: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def whole(self) -> tuple[np.ndarray, ...]:
+        """The states at the start, at the nodes and at the end."""
+        return (self.ends[0], *self.states, self.ends[1])
 
     def on(self, mesh: Cartesian) -> Curve:
         """Its averages on a coarser mesh."""

@@ -79,6 +79,7 @@ def test_distances_are_those_to_the_limit(tmp_path: Path) -> None:
         ("ladder = [1e-2, 1e-3, 1e-4]", "ladder = [1e-2, 1e-3]", "[family] ladder: got [0.01, 0.001]"),
         ("ladder = [1e-2, 1e-3, 1e-4]", "ladder = [1e-2, 1e-1, 1e-4]", "[family] ladder[1]: expected entries that"),
         ("predicted_rate = 1.0", "predicted_rate = { engery = 1.0 }", "did you mean 'energy'?"),
+        ("predicted_rate = 1.0", "next_term = { engery = 1.0 }", "[family] next_term: unknown 'engery'"),
         ('"geometry.ridge"', '"geometry.ridgee"', "ladder[0] = 0.01: [geometry] ridgee: unknown key"),
         ('"geometry.ridge"', '"time.stop"', "[family] parameter: got 'time.stop'"),
         ('"geometry.ridge"', '"mesh.lower"', "only mesh.cells can vary"),

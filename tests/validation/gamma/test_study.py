@@ -13,7 +13,7 @@ from mudot.validation.cli import main
 from mudot.validation.gamma import study as studies
 from mudot.validation.gamma import systems
 from mudot.validation.gamma.families import read_study
-from mudot.validation.gamma.fits import Measured, fitted
+from mudot.validation.gamma.fits import Fit, Measured, fitted
 from mudot.validation.gamma.ladders import measure
 from mudot.validation.gamma.study import computed, gamma_study
 from mudot.validation.gamma.systems import Curve, System, bent, functionals, gauss, oscillating
@@ -70,6 +70,42 @@ def test_intervals_of_powers_cover_the_truth_as_often_as_they_say() -> None:
         fit = fitted(list(x), Measured(y, np.zeros(6)))
         hits += abs(fit.power - 0.7) <= fit.scatter
     assert 925 <= hits <= 975  # 95 % of 1000, within 3.6 standard deviations
+
+
+def test_the_next_term_of_an_expansion_is_what_a_fit_of_one_power_mistakes() -> None:
+    x = np.geomspace(1e-2, 1e-4, 6)
+    bent = Measured(x**0.5 * (1 + 3 * x**0.5), np.zeros(6))
+    plain, both = fitted(list(x), bent), fitted(list(x), bent, 0.5)
+    assert abs(plain.power - 0.5) > plain.width  # an interval that misses the truth
+    assert abs(both.power - 0.5) < both.width < 0.02
+
+
+def test_intervals_with_a_next_term_cover_the_truth_as_often_as_they_say() -> None:
+    rng, hits = np.random.default_rng(0), 0
+    x = np.geomspace(1, 1e-3, 7)
+    for _ in range(1000):
+        y = x**0.7 * np.exp(0.4 * x**0.5 + 0.05 * rng.normal(size=7))
+        fit = fitted(list(x), Measured(y, np.zeros(7)), 0.5)
+        hits += abs(fit.power - 0.7) <= fit.scatter
+    assert 925 <= hits <= 975
+
+
+def test_a_power_whose_interval_misses_the_prediction_or_whose_last_number_drowns_is_not_confirmed(
+    tmp_path: Path,
+) -> None:
+    study = read_study(written(tmp_path, ("monotone = true", "monotone = true\nnext_term = 1.0")))
+    narrow = Fit(1.01, 1e-3, 1e-3, 1e-3, 2)
+    claims = [check.claim for check in studies._rates(study, {"l1": narrow}, False) if not check.passed]
+    assert "solutions, L1: its distance to the prediction over that" in claims
+    assert "solutions, L1: numbers above 10 bars" in claims and "solutions, L1: power" not in claims
+
+
+def test_states_between_outputs_are_those_of_the_flow(tmp_path: Path) -> None:
+    _, limit = studies.systems(read_study(written(tmp_path)), 1, 1.0)
+    nodes = np.array([0.0, 0.1, 0.35])
+    states = limit.along(nodes, 0.1)
+    assert np.allclose(states, limit.solve(nodes).density, rtol=1e-9)
+    assert np.array_equal(states[0], limit.problem.start)
 
 
 def test_a_study_whose_bars_hide_the_effect_is_not_confirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
