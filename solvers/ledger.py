@@ -5,7 +5,8 @@
 R* is evaluated from the first variation; R from its own definition, at the rate mu' that the *method* reports: a linear
 solve where the geometry needs one. The two agree on solutions only, so the balance tests flow, energy, geometry and
 quadrature at once. A run goes in panels: the flow passes through the 9 Gauss-Kronrod nodes of a panel, whose embedded
-4-point rule says whether it was short enough. The balance itself steers nothing.
+4-point rule says whether it was short enough. Where a method knows the way of its steps, panels lie along these, and
+shorter ones cost no solves. The balance itself steers nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
 from mudot.solvers.geometries import Geometry, Onsager
 from mudot.solvers.geometries.dress import with_memory
-from mudot.solvers.methods.protocol import Bookkeeper, Method
+from mudot.solvers.methods.protocol import Bookkeeper, Method, Stepper
 
 # Gauss-Kronrod 4-9 (Kronrod 1965): nodes >= 0, ends first, with both weights; odd positions are the Gauss nodes.
 _NODES = (
@@ -47,7 +48,8 @@ _SHARE = 0.1
 """Share of rtol given to the quadrature of one panel."""
 _FIRST = 0.1
 """Before this share of the initial energy is dissipated, the tolerance is relative to the share, not to less."""
-_SHORTEST = 1e-14
+_SHORTEST, _NARROWEST = 1e-14, 2.0**-20
+"""Panels that are not cut further: over the end of the run, and over the step along which they lie."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,11 @@ class Ledger:
 
     def panel(self, state: State, stop: float) -> State:
         """One accepted panel, ending at `stop` or before: shorter ones are tried until the quadrature is right. A
-        method that keeps its own books goes one step instead."""
+        method that keeps its own books goes one step instead, and so does one that knows the way of its steps."""
         if isinstance(self.method, Bookkeeper):
             return self._booked(state, self.method, stop)
+        if isinstance(self.method, Stepper):
+            return self._along(state, self.method, stop)
         step = state.step
         while True:
             left = stop - state.time
@@ -140,6 +144,27 @@ class Ledger:
         )
         return State(end, moved.density, rate, slope, state.step, moved.step, state.steps + 1, state.first)
 
+    def _along(self, state: State, method: Stepper, stop: float) -> State:
+        """One step of the method. Where the quadrature along it is not right, it is halved, not the step."""
+        left = stop - state.time
+        done = method.stepped(state.density, left, self._substep(state, stop), self.rtol)
+        geometry, scale = with_memory(self.geometry), _FIRST * state.first
+        rate, slope = np.array(state.rate), np.array(state.slope)
+        begin, width = 0.0, 1.0
+        while begin < 1:
+            accounts = [self.account(done.within(begin + width * (1 + x) / 2), geometry) for x in NODES]
+            half = done.length * width / 2
+            parts, error = _sums(accounts, half)
+            tolerance = _SHARE * self.rtol * max(rate.sum() + slope.sum() + sum(map(np.sum, parts)), scale)
+            if error > tolerance + 1e-15 * integrate(self.mesh, done.new) and width > _NARROWEST:
+                width /= 2
+                continue
+            rate, slope = rate + parts[0], slope + parts[1]
+            begin += width
+        end = stop if done.length >= left * (1 - 1e-12) else state.time + done.length
+        rates, slopes = tuple(map(float, rate)), tuple(map(float, slope))
+        return State(end, done.new, rates, slopes, state.step, done.suggestion, state.steps + 1, state.first)
+
     def skip(self, state: State, stop: float) -> State:
         """To `stop` without books, where the initial energy is infinite: its dissipation is NaN."""
         moved = self.method.advance(state.density, stop - state.time, self._substep(state, stop), self.rtol)
@@ -164,19 +189,24 @@ class Ledger:
         geometry = with_memory(self.geometry)
         accounts = [self.account(moved.density, geometry) for moved in islice(trace, len(NODES))]
         last = next(trace)
-        rate, slope = np.array([a.rate for a in accounts]), np.array([a.slope for a in accounts])
-        half = length / 2
+        (rate, slope), error = _sums(accounts, length / 2)
         trial = State(
             end,
             last.density,
-            tuple(map(float, np.add(state.rate, half * KRONROD @ rate))),
-            tuple(map(float, np.add(state.slope, half * KRONROD @ slope))),
+            tuple(map(float, np.add(state.rate, rate))),
+            tuple(map(float, np.add(state.slope, slope))),
             state.step,
             last.step,
             state.steps + 1,
             state.first,
         )
-        return trial, half * _quadrature_error((rate + slope).sum(axis=1))
+        return trial, error
+
+
+def _sums(accounts: list[Account], half: float) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+    """The integrals of R and R* by parts over a panel of half this length, and the error of both together."""
+    rate, slope = np.array([a.rate for a in accounts]), np.array([a.slope for a in accounts])
+    return (half * KRONROD @ rate, half * KRONROD @ slope), half * _quadrature_error((rate + slope).sum(axis=1))
 
 
 def _quadrature_error(values: np.ndarray) -> float:

@@ -42,7 +42,8 @@ STAGES = (
 ERROR = (-3 / 16, -27 / 32, 25 / 32, 0.0, 1 / 4)
 """The quadrature minus the embedded one of order 3."""
 MIDDLE = (121 / 144, -43 / 96, 3125 / 864, -85 / 24, 7 / 216)
-"""The quadrature up to the middle of the step, of order 3 (Hairer and Wanner 1996, eq. IV.6.17)."""
+QUARTER = (461 / 768, 403 / 1536, 875 / 1536, -425 / 384, -29 / 384)
+"""The quadratures up to the middle and up to a quarter of the step, of order 3 (Hairer and Wanner 1996, IV.6.17)."""
 
 _ORDER = 4
 _ROUND_OFF = 1e-14
@@ -52,13 +53,14 @@ _NEWTON, _UP, _DOWN = 30, 3.0, 50.0
 _ENOUGH, _ALIKE = 1e-13, 1e-6
 """Newton's method ends where its next step would move less than this share of the mass, and no cell by more than this
 share of itself."""
-_SHARE, _NOISE = 1e-5, 1e-9
-"""Instead of the first, this share of rtol will do. Steps below the second that no longer shrink are round-off, which
-the inverse of a smooth kernel makes larger."""
+_SHARE, _SHARE_OF_CELLS, _NOISE = 1e-4, 0.1, 1e-9
+"""Instead of these, the first and second share of rtol will do. Steps below the third that no longer shrink are
+round-off, which the inverse of a smooth kernel makes larger."""
 _LOOSE, _TIGHT = 1e-3, 1e-5
 """Residuals that linear solves leave: as much as the Newton step will miss by itself (Eisenstat and Walker 1996)."""
-_STEEPEST = 3.0
-"""Slopes up to this multiple of the mean one make a monotone cubic (Fritsch and Carlson 1980)."""
+_STEEPEST, _BEYOND = 3.0, 1.5
+"""Slopes up to this multiple of the mean one make a monotone cubic (Fritsch and Carlson 1980); the factor by which the
+middle may lie beyond both ends."""
 _LAYER = 1e-2
 """Starts that do not fit the flow have a layer in which every step, however short, errs by what it moves: there the
 error is relative to this share of the mass."""
@@ -66,21 +68,23 @@ error is relative to this share of the mass."""
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of length `length` from `density` to `new`, with the rates mu' at both ends (the first one is None where
-    nothing is interpolated); `ratio` is its error over the tolerance, `suggestion` the length to try next."""
+    """One step of length `length` from `density` to `new`, with the rates mu' at both ends and the density in the
+    middle (the first one is None where nothing is interpolated); `ratio` is its error over the tolerance, `suggestion`
+    the length to try next."""
 
     density: Array
     new: Array
     first: Array | None
     last: Array
+    middle: Array
     length: float
     ratio: float = math.inf
     suggestion: float = 0.0
 
     def within(self, share: float) -> Array:
-        """The density at a share of the step: log mu by the cubic with its values and rates at both ends, whose error
-        is of the order of the one that controls the step. Rates that a step leaves behind, as in layers, are cut: the
-        cubic then stays near its ends."""
+        """The density at a share of the step: log mu by the quartic with its values and rates at both ends and its
+        value in the middle, whose error is of the order of the one that controls the step. Rates that a step leaves
+        behind, as in layers, are cut: the quartic then stays near its ends."""
         xp, rest = array_module(self.density), 1 - share
         moved = xp.log(self.new) - xp.log(self.density)
         bound = _STEEPEST * xp.abs(moved) + 1
@@ -89,7 +93,10 @@ class Step:
             return xp.clip(self.length * rate, -bound * density, bound * density) / density
 
         first, last = slope(self.first, self.density), slope(self.last, self.new)
-        return self.density * xp.exp(share**2 * (3 - 2 * share) * moved + share * rest * (rest * first - share * last))
+        cubic = share**2 * (3 - 2 * share) * moved + share * rest * (rest * first - share * last)
+        least, most = xp.minimum(self.density, self.new) / _BEYOND, xp.maximum(self.density, self.new) * _BEYOND
+        bend = xp.log(xp.clip(self.middle, least, most) / self.density) - moved / 2 - (first - last) / 8
+        return self.density * xp.exp(cubic + (4 * share * rest) ** 2 * bend)
 
 
 class StageSolver(Protocol):
@@ -203,22 +210,29 @@ class DiagonallyImplicit:
         moved = next(by_interpolation(self._steps(density, None, duration, step, rtol), [duration]))
         return Advance(with_mass(self.mesh, self.geometry, moved.density, mass), moved.step)
 
+    def stepped(self, density: Array, duration: float, step: float, rtol: float) -> Step:
+        """The first one of these steps."""
+        density = filled(self.mesh, density)
+        done = next(self._steps(density, self.rate(density), duration, step, rtol))
+        return replace(done, new=with_mass(self.mesh, self.geometry, done.new, integrate(self.mesh, density)))
+
     def _steps(self, density: Array, first: Array | None, duration: float, step: float, rtol: float) -> Iterator[Step]:
         """The error of each step, in L1 over the mass, stays below rtol times the mass moved (or a hundredth). Raises
         NotConverged where steps become too short to go on."""
-        left = duration
+        left, refused = duration, None
         while left > 0:
             tau = left / max(1, math.ceil(left / step * (1 - 1e-9)))
             done = self._step(density, first, tau, rtol)
-            if done is None or done.ratio > 1:
+            if done is None or not done.ratio <= 1:
                 if tau <= _SHORTEST * duration:
                     raise NotConverged(
                         f"implicit steps of {tau:.1e} still fail: the density all but vanishes somewhere; "
                         "start nearer to the target, raise rtol, or raise the regularization"
                     )
-                step = tau * (0.25 if done is None else max(0.2, 0.8 * done.ratio ** (-1 / _ORDER)))
+                step = tau * (0.25 if done is None else _shorter(done, refused))
+                refused = done
                 continue
-            density, first = done.new, done.last
+            density, first, refused = done.new, done.last, None
             left = left - tau if tau < left else 0.0
             grown = tau * min(3.0, max(0.3, 0.8 * done.ratio ** (-1 / _ORDER)))
             step = max(step, grown) if grown >= tau else grown
@@ -235,7 +249,7 @@ class DiagonallyImplicit:
             guess = new
             if rates:
                 guess = xp.clip(right + factor * rates[-1], new / 2, 2 * new)
-            found = self._stage(guess, right, factor, max(_ENOUGH, _SHARE * rtol))
+            found = self._stage(guess, right, factor, rtol)
             if found is None:
                 return None
             new = found
@@ -243,16 +257,17 @@ class DiagonallyImplicit:
         mass = integrate(self.mesh, density)
         error = tau * integrate(self.mesh, xp.abs(combined(ERROR, rates))) / mass
         change = integrate(self.mesh, xp.abs(new - density)) / mass
-        done = Step(density, new, first, rates[-1], tau)
+        done = Step(density, new, first, rates[-1], density + tau * combined(MIDDLE, rates), tau)
         if first is not None:
             # The interpolant may err no more than the step does.
-            middle = density + tau * combined(MIDDLE, rates)
-            error = max(error, integrate(self.mesh, xp.abs(done.within(0.5) - middle)) / mass)
+            quarter = density + tau * combined(QUARTER, rates)
+            error = max(error, integrate(self.mesh, xp.abs(done.within(0.25) - quarter)) / mass)
         ratio = max(error / (rtol * min(1.0, change + _LAYER) + _ROUND_OFF), 1e-10)
         return replace(done, ratio=ratio)
 
-    def _stage(self, guess: Array, right: Array, factor: float, enough: float) -> Array | None:
-        """b > 0 with b - r + c K xi(b) = 0, from a guess, to `enough` of the mass or to what round-off leaves."""
+    def _stage(self, guess: Array, right: Array, factor: float, rtol: float) -> Array | None:
+        """b > 0 with b - r + c K xi(b) = 0, from a guess, to a share of rtol or to what round-off leaves."""
+        enough, similar = max(_ENOUGH, _SHARE * rtol), max(_ALIKE, _SHARE_OF_CELLS * rtol)
         xp, now, forcing, before = array_module(guess), guess, _LOOSE, (np.inf, np.inf)
         for _ in range(_NEWTON):
             try:
@@ -268,7 +283,7 @@ class DiagonallyImplicit:
             left, alike = (
                 size * max(forcing, largest, size / last) for size, last in zip((moved, largest), before, strict=True)
             )
-            if (left <= enough or _NOISE >= moved >= before[0] / 2) and alike <= _ALIKE:
+            if (left <= enough or _NOISE >= moved >= before[0] / 2) and alike <= similar:
                 return now
             forcing, before = min(_LOOSE, max(_TIGHT, alike, 0.3 * enough / left)), (moved, largest)
         return None
@@ -289,3 +304,13 @@ class DiagonallyImplicit:
     def energy_target(self) -> Array:
         """Any density on the device of the flow: K does not look at it."""
         return self.energy.target  # type: ignore[attr-defined]
+
+
+def _shorter(refused: Step, before: Step | None) -> float:
+    """The factor after a step that errs too much: by the order of the method or, if one before it did so too, by the
+    order that shows between them, which is lower in layers (Gustafsson 1994)."""
+    order = float(_ORDER)
+    if before is not None:
+        seen = math.log(before.ratio / refused.ratio) / math.log(before.length / refused.length)
+        order = min(order, max(1.0, seen))
+    return max(0.05, 0.8 * math.pow(refused.ratio, -1 / order))

@@ -111,3 +111,11 @@ class Bookkeeper(Protocol):
 
     def booked(self, density: Array, duration: float, step: float, rtol: float) -> Booked:
         """One accepted step of at most `duration` > 0."""
+
+
+@runtime_checkable
+class Stepper(Protocol):
+    """A method whose steps know the density on their way, so that the ledger integrates R and R* along them."""
+
+    def stepped(self, density: Array, duration: float, step: float, rtol: float) -> DenseStep:
+        """One accepted step of at most `duration` > 0."""

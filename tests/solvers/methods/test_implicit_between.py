@@ -13,7 +13,7 @@ from mudot.solvers.energies import KullbackLeibler
 from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import Geometry, Spherical, kernel_sobolev_fisher
 from mudot.solvers.kernels.functions import GaussianKernel
-from mudot.solvers.methods.implicit import ERROR, MIDDLE, STAGES, DiagonallyImplicit, Step
+from mudot.solvers.methods.implicit import ERROR, MIDDLE, QUARTER, STAGES, DiagonallyImplicit, Step
 
 MESH = Cartesian(16, -2.0, 2.0)
 (X,) = MESH.centers
@@ -34,6 +34,7 @@ def test_quadratures_have_the_orders_that_they_are_given() -> None:
         moment = [node**power for node in NODES]
         assert np.dot(whole, moment) == pytest.approx(1 / (power + 1), rel=1e-14)
         assert np.dot(MIDDLE, moment) == pytest.approx(0.5 ** (power + 1) / (power + 1), rel=1e-13)
+        assert np.dot(QUARTER, moment) == pytest.approx(0.25 ** (power + 1) / (power + 1), rel=1e-13)
         assert np.dot(ERROR, moment) == pytest.approx(0, abs=1e-14)
     assert np.dot(whole, [node**3 for node in NODES]) == pytest.approx(1 / 4, rel=1e-14)
 
@@ -56,7 +57,7 @@ def test_the_interpolant_has_values_and_rates_of_the_step_at_both_ends_and_order
 
 def test_rates_that_a_step_leaves_behind_do_not_lead_astray() -> None:
     rate = np.where(X < 0, -1e9, 1e9)
-    step = Step(START, 1.01 * START, rate, -rate, 1.0)
+    step = Step(START, 1.01 * START, rate, -rate, -rate, 1.0)
     for share in (0.1, 0.5, 0.9):
         found = step.within(share)
         assert np.all(found > START / 2) and np.all(found < 2 * START)
