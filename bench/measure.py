@@ -180,12 +180,14 @@ def hot(cells: int = 1024) -> float:
 
     @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
     def run(repeat: int, out: np.ndarray, rates: np.ndarray, source: np.ndarray, total: np.ndarray) -> None:
-        n = out.size
-        a, b, c, d, loss, old = rates[0], rates[1], rates[2], rates[3], rates[4], rates[5]
-        w, x, y, z = source[:n], source[63 : 63 + n], source[65 : 65 + n], source[128 : 128 + n]
+        n, zero = np.uint64(out.size), np.uint64(0)
+        near = np.uint64(63), np.uint64(65), zero, np.uint64(128)
+        far = zero, n, n + n, n + n + n
+        ends = zero, np.uint64(64), zero, zero
+        losses, old, flat = rates[4], rates[5], rates.reshape(-1)
         for _ in range(repeat):
-            _five(out, 1e-3, a, x, b, y, c, w, d, z, 1.0, loss, source[64 : 64 + n], 1.0, old)
-            _add(total, 1e-3, out)
+            _five(out, source, old, flat, losses, ends, near, far, n, 1.0, 1e-3, 1.0)
+            _add(total, zero, 1e-3, out, zero, n)
 
     given = np.ones(cells), np.ones((6, cells)), np.ones(cells + 128), np.ones(cells)
     repeat = 10**7 // cells

@@ -47,6 +47,7 @@ def sweep(
     cells, depth, count = now.size, scale.size, offsets.size
     reach = max(-offsets[0], offsets[-1])
     chunks = (cells + chunk - 1) // chunk
+    flat, sums = rates.reshape(-1), totals.reshape(-1)
     gone = 0
     for wave in range(chunks + depth - 1):
         # This wave needs chunks wave + 7 - depth to wave + 3 depth - 2 of the window, the last of them to write.
@@ -62,33 +63,38 @@ def sweep(
             source, at = now, low
             if s > 0:
                 source, at = (before, low) if s == depth - 1 else (scratch, 3 * chunk * (depth - s) + low - gone)
-            if s == 0:
-                old = before[low : low + size]
-            elif s == 1:
-                old = now[low : low + size]
+            if s <= 1:
+                old, past = (before, low) if s == 0 else (now, low)
             else:
-                start = 3 * chunk * (depth - s + 1) + low - gone
-                old = scratch[start : start + size]
+                old, past = scratch, 3 * chunk * (depth - s + 1) + low - gone
             if s == depth - 1 and depth > 1:
-                out = now[low : low + size]
+                out, to = now, low
             elif s >= depth - 2:
-                out = before[low : low + size]
+                out, to = before, low
             else:
-                start = 3 * chunk * (depth - s - 1) + low - gone
-                out = scratch[start : start + size]
-            loss = losses[low : low + size]
-            if count in (2, 4, 6) and low >= reach and low + size + reach <= cells:
-                _inner(out, source, at, old, offsets, rates, loss, low, shift, scale[s], back[s])
-            else:
-                _edge(out, source, at, old, offsets, rates, loss, low, shift, scale[s], back[s])
+                out, to = scratch, 3 * chunk * (depth - s - 1) + low - gone
+            # Only cells within reach of the ends of the vector need care.
+            first = min(low + size, max(low, reach)) if count in (2, 4, 6) else low + size
+            last = max(first, min(low + size, cells - reach))
+            for part, stop in ((low, first), (last, low + size)):
+                if part < stop:
+                    o, p = out[to + part - low : to + stop - low], old[past + part - low : past + stop - low]
+                    loss = losses[part:stop]
+                    _edge(o, source, at + part - low, p, offsets, rates, loss, part, shift, scale[s], back[s])
+            if first < last:
+                go = first - low
+                _inner(
+                    *(out, to + go, source, at + go, old, past + go, offsets, flat, losses, first, last - first),
+                    *(shift, scale[s], back[s]),
+                )
             for j in range(totals.shape[0]):
-                _add(totals[j, low : low + size], weights[j, s], out)
+                _add(sums, np.uint64(j * cells + low), weights[j, s], out, np.uint64(to), np.uint64(size))
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
-def _add(total: np.ndarray, weight: float, term: np.ndarray) -> None:
-    for i in range(term.size):
-        total[i] += weight * term[i]
+def _add(total: np.ndarray, at: np.uint64, weight: float, term: np.ndarray, here: np.uint64, size: np.uint64) -> None:
+    for i in range(size):
+        total[at + i] += weight * term[here + i]
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
@@ -124,103 +130,113 @@ def _couple(out: np.ndarray, scale: float, rate: np.ndarray, source: np.ndarray)
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _inner(
-    out: np.ndarray,
-    source: np.ndarray,
+    out: Vector,
+    to: int,
+    source: Vector,
     at: int,
-    old: np.ndarray,
+    old: Vector,
+    past: int,
     offsets: np.ndarray,
-    rates: np.ndarray,
-    loss: np.ndarray,
+    rates: Vector,
+    losses: Vector,
     low: int,
+    size: int,
     shift: float,
     scale: float,
     back: float,
 ) -> None:
     """One chunk of a stencil of 3, 5 or 7 points away from the ends of the vector."""
-    size, half = out.size, offsets.size // 2
-    near, far = low + offsets, at + offsets
-    a, b = rates[half - 1, near[half - 1] : near[half - 1] + size], rates[half, near[half] : near[half] + size]
-    x, y = source[far[half - 1] : far[half - 1] + size], source[far[half] : far[half] + size]
-    z = source[at : at + size]
+    half, cells = offsets.size // 2, losses.size
+    ends = np.uint64(to), np.uint64(at), np.uint64(past), np.uint64(low)
+    x, a = _places(offsets, half - 1, at, low, cells)
+    y, b = _places(offsets, half, at, low, cells)
     if half == 1:
-        _three(out, scale, a, x, b, y, shift, loss, z, back, old)
+        _three(out, source, old, rates, losses, ends, (x, y), (a, b), np.uint64(size), shift, scale, back)
         return
-    c, d = (
-        rates[half - 2, near[half - 2] : near[half - 2] + size],
-        rates[half + 1, near[half + 1] : near[half + 1] + size],
-    )
-    u, v = source[far[half - 2] : far[half - 2] + size], source[far[half + 1] : far[half + 1] + size]
+    u, c = _places(offsets, half - 2, at, low, cells)
+    v, d = _places(offsets, half + 1, at, low, cells)
     if half == 2:
-        _five(out, scale, a, x, b, y, c, u, d, v, shift, loss, z, back, old)
+        _five(out, source, old, rates, losses, ends, (x, y, u, v), (a, b, c, d), np.uint64(size), shift, scale, back)
         return
-    e, f = rates[0, near[0] : near[0] + size], rates[5, near[5] : near[5] + size]
-    p, q = source[far[0] : far[0] + size], source[far[5] : far[5] + size]
-    _seven(out, scale, a, x, b, y, c, u, d, v, e, p, f, q, shift, loss, z, back, old)
+    p, e = _places(offsets, 0, at, low, cells)
+    q, f = _places(offsets, 5, at, low, cells)
+    near, far = (x, y, u, v, p, q), (a, b, c, d, e, f)
+    _seven(out, source, old, rates, losses, ends, near, far, np.uint64(size), shift, scale, back)
+
+
+@compiled  # type: ignore[untyped-decorator, unused-ignore]
+def _places(offsets: np.ndarray, k: int, at: int, low: int, cells: int) -> tuple[np.uint64, np.uint64]:
+    """Of the neighbours in the source, and of the rates from them."""
+    return np.uint64(at + offsets[k]), np.uint64(k * cells + low + offsets[k])
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _three(
     out: Vector,
-    scale: float,
-    a: Vector,
-    x: Vector,
-    b: Vector,
-    y: Vector,
-    shift: float,
-    loss: Vector,
-    z: Vector,
-    back: float,
+    source: Vector,
     old: Vector,
+    rates: Vector,
+    losses: Vector,
+    ends: tuple[np.uint64, ...],
+    near: tuple[np.uint64, ...],
+    far: tuple[np.uint64, ...],
+    size: np.uint64,
+    shift: float,
+    scale: float,
+    back: float,
 ) -> None:
-    for i in range(out.size):
-        out[i] = scale * (a[i] * x[i] + b[i] * y[i] + (shift - loss[i]) * z[i]) - back * old[i]
+    to, at, past, low = ends
+    x, y = near
+    a, b = far
+    for i in range(size):
+        total = rates[a + i] * source[x + i] + rates[b + i] * source[y + i]
+        out[to + i] = scale * (total + (shift - losses[low + i]) * source[at + i]) - back * old[past + i]
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _five(
     out: Vector,
-    scale: float,
-    a: Vector,
-    x: Vector,
-    b: Vector,
-    y: Vector,
-    c: Vector,
-    u: Vector,
-    d: Vector,
-    v: Vector,
-    shift: float,
-    loss: Vector,
-    z: Vector,
-    back: float,
+    source: Vector,
     old: Vector,
+    rates: Vector,
+    losses: Vector,
+    ends: tuple[np.uint64, ...],
+    near: tuple[np.uint64, ...],
+    far: tuple[np.uint64, ...],
+    size: np.uint64,
+    shift: float,
+    scale: float,
+    back: float,
 ) -> None:
-    for i in range(out.size):
-        total = a[i] * x[i] + b[i] * y[i] + c[i] * u[i] + d[i] * v[i]
-        out[i] = scale * (total + (shift - loss[i]) * z[i]) - back * old[i]
+    to, at, past, low = ends
+    x, y, u, v = near
+    a, b, c, d = far
+    for i in range(size):
+        total = rates[a + i] * source[x + i] + rates[b + i] * source[y + i]
+        total = total + rates[c + i] * source[u + i] + rates[d + i] * source[v + i]
+        out[to + i] = scale * (total + (shift - losses[low + i]) * source[at + i]) - back * old[past + i]
 
 
 @compiled  # type: ignore[untyped-decorator, unused-ignore]
 def _seven(
     out: Vector,
-    scale: float,
-    a: Vector,
-    x: Vector,
-    b: Vector,
-    y: Vector,
-    c: Vector,
-    u: Vector,
-    d: Vector,
-    v: Vector,
-    e: Vector,
-    p: Vector,
-    f: Vector,
-    q: Vector,
-    shift: float,
-    loss: Vector,
-    z: Vector,
-    back: float,
+    source: Vector,
     old: Vector,
+    rates: Vector,
+    losses: Vector,
+    ends: tuple[np.uint64, ...],
+    near: tuple[np.uint64, ...],
+    far: tuple[np.uint64, ...],
+    size: np.uint64,
+    shift: float,
+    scale: float,
+    back: float,
 ) -> None:
-    for i in range(out.size):
-        total = a[i] * x[i] + b[i] * y[i] + c[i] * u[i] + d[i] * v[i] + e[i] * p[i] + f[i] * q[i]
-        out[i] = scale * (total + (shift - loss[i]) * z[i]) - back * old[i]
+    to, at, past, low = ends
+    x, y, u, v, p, q = near
+    a, b, c, d, e, f = far
+    for i in range(size):
+        total = rates[a + i] * source[x + i] + rates[b + i] * source[y + i]
+        total = total + rates[c + i] * source[u + i] + rates[d + i] * source[v + i]
+        total = total + rates[e + i] * source[p + i] + rates[f + i] * source[q + i]
+        out[to + i] = scale * (total + (shift - losses[low + i]) * source[at + i]) - back * old[past + i]

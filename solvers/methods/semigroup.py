@@ -37,6 +37,8 @@ from mudot.solvers.methods.tails import FLOOR, MEAN_ERROR, TAIL_ERROR, THIN, Enc
 from mudot.solvers.products import Rates, rates
 
 _CACHED_BYTES = 256e6
+_ENOUGH = (1e-13, 1e-4)
+"""Shares of a cell that may be missing in the middle of an enclosure and in its half width, which need not be sharp."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +146,10 @@ class FokkerPlanck:
             density = np.maximum(found.middle, FLOOR * found.half)
         return density
 
-    def _certain(self, flat: Array, durations: Sequence[float], spare: bool = False) -> Iterator[Array]:
-        """By uniformization: right in every cell; the density is written over where it is `spare`."""
+    def _certain(self, flat: Array, durations: Sequence[float], **how: Any) -> Iterator[Array]:
+        """By uniformization: right in every cell, unless `how` allows for less."""
         reach = sum(self.mesh.shape)
-        return uniformization.apply_exponentials(self.rates, self.rates.exit_rate, flat, durations, reach, spare)
+        return uniformization.apply_exponentials(self.rates, self.rates.exit_rate, flat, durations, reach, **how)
 
     def _series(self, flat: Array, durations: Sequence[float]) -> list[Array] | None:
         """By the Chebyshev series and, for the tails at the end, a while of uniformization; None where uniformization
@@ -192,7 +194,7 @@ class FokkerPlanck:
         side where there are threads."""
 
         def work(i: int) -> None:
-            parts[i] = next(self._certain(parts[i], [duration], True))
+            parts[i] = next(self._certain(parts[i], [duration], spare=True, relative=_ENOUGH[i]))
 
         tasks = [partial(work, 0), partial(work, 1)]
         if isinstance(parts[0], np.ndarray):

@@ -21,7 +21,8 @@ from mudot.solvers.products import Rates
 
 BLOCK = 500.0
 """Largest Lambda t of one sum: exp(-745) underflows."""
-_RELATIVE = 1e-17
+RELATIVE = 1e-17
+"""Share of every cell from which on the next term matters no more."""
 _SLICE = 1 << 14
 
 
@@ -33,31 +34,40 @@ def products(rate_times: Sequence[float]) -> float:
 
 
 def apply_exponentials(
-    rates: Rates, rate: float, density: Array, durations: Sequence[float], reach: int, spare: bool = False
+    rates: Rates,
+    rate: float,
+    density: Array,
+    durations: Sequence[float],
+    reach: int,
+    spare: bool = False,
+    relative: float = RELATIVE,
 ) -> Iterator[Array]:
     """exp(t A) density for every t of the increasing `durations`, one by one; flat densities of shape (cells,).
 
     rates: the generator A;   rate: Lambda, no less than any of its exit rates
     reach: cells that mass crosses to fill the mesh; bounds the number of terms, since mass moves one cell a product
     spare: whether the density may be written over
+    relative: share of a cell below which a term, and all after it, may be left out
     """
     now, waiting = 0.0, list(durations)
     while waiting:
         block = [t for t in waiting if rate * (t - now) <= BLOCK]
         if block:
-            results = _block(rates, rate, [rate * (t - now) for t in block], density, reach, spare)
+            results = _block(rates, rate, [rate * (t - now) for t in block], density, reach, spare, relative)
             yield from results
             now, density, spare = block[-1], results[-1], False
         else:
             # The next time is far: go there in equal blocks.
             count = math.ceil(rate * (waiting[0] - now) / BLOCK)
             hop = (waiting[0] - now) / count
-            density = _block(rates, rate, [rate * hop], density, reach, spare)[-1]
+            density = _block(rates, rate, [rate * hop], density, reach, spare, relative)[-1]
             now, spare = now + hop, True
         waiting = waiting[len(block) :]
 
 
-def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, reach: int, spare: bool) -> Array:
+def _block(
+    rates: Rates, rate: float, rate_times: list[float], density: Array, reach: int, spare: bool, relative: float
+) -> Array:
     """Results for several values of Lambda t up to BLOCK, shape (values, cells), from one sequence of powers."""
     largest = max(rate_times)
     last = math.ceil(max(largest + 10 * math.sqrt(largest), reach)) + 40
@@ -68,7 +78,7 @@ def _block(rates: Rates, rate: float, rate_times: list[float], density: Array, r
     done = min(max(math.ceil(largest), BATCH), terms)
     powers = series(rates, rate, density, weights, doubled=False, spare=spare)
     powers.extend(done - 1)
-    while done < terms and not _negligible(float(weights[-1, done - 1]), powers.last, powers.total[-1]):
+    while done < terms and not _negligible(float(weights[-1, done - 1]) / relative, powers.last, powers.total[-1]):
         count = min(BATCH, terms - done)
         powers.extend(count)
         done += count
@@ -93,6 +103,6 @@ def _negligible(weight: float, power: Array, total: Array) -> bool:
     xp = array_module(power)
     size = _SLICE if isinstance(power, np.ndarray) else power.shape[0]
     return all(
-        bool(xp.all((weight * power[part] <= _RELATIVE * total[part]) & (total[part] > 0)))
+        bool(xp.all((weight * power[part] <= total[part]) & (total[part] > 0)))
         for part in (slice(start, start + size) for start in range(0, power.shape[0], size))
     )

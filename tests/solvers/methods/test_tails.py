@@ -82,9 +82,9 @@ def test_tails_out_of_reach_are_filled_by_a_short_while_of_uniformization(
     assert not alone.settled(TAIL_ERROR)
     original, taken = uniformization.apply_exponentials, list[float]()
 
-    def noted(*arguments: object) -> object:
+    def noted(*arguments: object, **how: object) -> object:
         taken.extend(arguments[3])  # type: ignore[call-overload]
-        return original(*arguments)  # type: ignore[arg-type]
+        return original(*arguments, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(uniformization, "apply_exponentials", noted)
     found = method.advance(start, 1.0, 1.0, 1e-6).density
