@@ -29,10 +29,12 @@ from mudot.validation.cases.nonlinear import NONLINEAR
 from mudot.validation.cases.papers import PAPERS
 from mudot.validation.cases.rates import RATES
 from mudot.validation.cases.rates_convexity import RATES_CONVEXITY
+from mudot.validation.cases.rates_geodesics import RATES_GEODESICS
 from mudot.validation.cases.rates_kernel import RATES_KERNEL
 from mudot.validation.cases.rates_kl import RATES_KL
 from mudot.validation.cases.rates_late import RATES_LATE
 from mudot.validation.cases.rates_mass import RATES_MASS
+from mudot.validation.cases.rates_slow import RATES_SLOW
 from mudot.validation.cases.rates_torus import RATES_TORUS
 from mudot.validation.cases.rates_transport import RATES_TRANSPORT
 from mudot.validation.cases.reaction import REACTION
@@ -51,7 +53,9 @@ ALL_RATES: tuple[Case, ...] = (
     *RATES_KL,
     *RATES_KERNEL,
     *RATES_CONVEXITY,
+    *RATES_GEODESICS,
     *RATES_MASS,
+    *RATES_SLOW,
     *RATES_TORUS,
 )
 """What `mudot rates` computes."""

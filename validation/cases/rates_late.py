@@ -70,7 +70,7 @@ def _late(quick: bool) -> Outcome:
     # chi^2 and its kin need a start of finite chi^2, not a bump that outweighs the target in far tails.
     split = pi * (1 + 0.5 * np.tanh(2 * x))
     gap, outcome, rows, curves = DOUBLE_WELL_GAP, Outcome(), [], []
-    times = [0.0, *np.linspace(0.5, 12.0, 24)]
+    times = [0.0, *np.linspace(0.5, 12.0, 12 if quick else 24)]
     flat = FlatWasserstein(pi) + FlatFisherRao(pi)
     sums = "Lu, Lu and Nolen 2019"
     flows: list[tuple[str, Energy, Geometry, np.ndarray, float, float, str]] = [

@@ -37,6 +37,23 @@ def hellinger_bound(start: Start, eta: float, beta: float, t: float) -> float:
     return math.sqrt(start.largest) * (shape + log_mass_bound(start, eta, beta, t) / 2)
 
 
+def hellinger_constant(start: Start, target: float) -> float:
+    """C in He(mu(t), pi) <= C exp(-rho t), rho = min(beta, eta/2), of Mielke and Zhu (2025, Theorem 5.8), for any
+    weights; `target`: the mass z* of pi. With z_1 = max(z_0, z*) and g(a) = max(log(1/a), a - 1)
+
+        C = sqrt(z_1) (sqrt(H_0) + H_0) + sqrt(z*) g(sqrt(z_0/z*)).
+
+    Proof (derived). He <= sqrt(z) He(mu^, pi^) + |sqrt(z) - sqrt(z*)|, z <= z_1, and He^2 <= H <= exp(-eta t) H_0 for
+    shapes. zeta(t) = exp(-beta t) zeta_0 - m with 0 <= m <= 2 H_0 exp(-rho t): m = beta int exp(-beta (t - s)) H(s) ds,
+    H(s) <= H_0 exp(-eta s), and the integral is at most 2 exp(-rho t)/beta for eta <= 2 beta, exp(-rho t)/beta else.
+    |exp(zeta/2) - 1| is at most |exp(exp(-beta t) zeta_0/2) - 1| <= g(sqrt(z_0/z*)) exp(-beta t), by convexity, and
+    max(1, sqrt(z_0/z*)) m/2. From multiples of pi with z_0 < z* the constant is attained as t grows, if rho = beta.
+    """
+    ratio = math.exp(start.log_mass / 2)
+    mass = math.sqrt(target) * max(-start.log_mass / 2, ratio - 1)
+    return math.sqrt(start.largest) * (math.sqrt(start.shape) + start.shape) + mass
+
+
 def _mixed(eta: float, beta: float, t: float) -> float:
     """(exp(-eta t) - exp(-beta t))/(beta - eta), and its limit t exp(-beta t).
 
