@@ -13,7 +13,7 @@ from mudot.solvers.energies import KullbackLeibler
 from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import Geometry, Spherical, kernel_sobolev_fisher
 from mudot.solvers.kernels.functions import GaussianKernel
-from mudot.solvers.methods.implicit import ERROR, MIDDLE, QUARTER, STAGES, DiagonallyImplicit, Step
+from mudot.solvers.methods.implicit import ERROR, MIDDLE, PREDICTED, QUARTER, STAGES, DiagonallyImplicit, Step
 
 MESH = Cartesian(16, -2.0, 2.0)
 (X,) = MESH.centers
@@ -37,6 +37,13 @@ def test_quadratures_have_the_orders_that_they_are_given() -> None:
         assert np.dot(QUARTER, moment) == pytest.approx(0.25 ** (power + 1) / (power + 1), rel=1e-13)
         assert np.dot(ERROR, moment) == pytest.approx(0, abs=1e-14)
     assert np.dot(whole, [node**3 for node in NODES]) == pytest.approx(1 / 4, rel=1e-14)
+
+
+def test_first_guesses_of_rates_are_exact_where_these_are_linear_in_time() -> None:
+    for node, weights in zip(NODES[1:], PREDICTED[1:], strict=True):
+        assert sum(weights) == pytest.approx(1, rel=1e-14)
+        if len(weights) > 1:
+            assert np.dot(weights, NODES[: len(weights)]) == pytest.approx(node, rel=1e-14)
 
 
 def test_the_interpolant_has_values_and_rates_of_the_step_at_both_ends_and_order_four_between() -> None:
