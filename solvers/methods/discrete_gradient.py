@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -103,6 +104,11 @@ class DiscreteGradient:
     transport: float = 1.0
     reaction: float = 0.0
     spherical: bool = False
+
+    @cached_property
+    def _distant(self) -> bool:
+        """Whether the energy acts at a distance; looking through a protocol takes as long as a solve on a line."""
+        return isinstance(self.energy, NonLocal) and self.energy.acts_at_a_distance
 
     def rate(self, density: Array) -> Array:
         """-K(mu) xi, what steps tend to as they become short."""
@@ -217,8 +223,7 @@ class DiscreteGradient:
             shift = self.energy.distant_slope(mesh, now.after * (x / scale))  # type: ignore[attr-defined]
             return -tau * volume * self._flow(_Fixed(here), now.mean, shift)
 
-        distant = isinstance(self.energy, NonLocal) and self.energy.acts_at_a_distance
-        return matrix.solve(-volume * now.residual, _FORCING, beyond if distant else None).solution / scale
+        return matrix.solve(-volume * now.residual, _FORCING, beyond if self._distant else None).solution / scale
 
     def _frozen_step(self, before: Array, tau: float) -> Array:
         """Backward Euler with the coefficients of a: positive, and every cell of a tail comes near its size."""

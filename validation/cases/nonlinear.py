@@ -92,7 +92,7 @@ def _collapse(quick: bool) -> Outcome:
     """Keller-Segel with twice the critical mass: before the blow-up the second moment falls at the exact rate, with an
     error of second order; afterwards the mass sits within a cell, and the books hold all the way."""
     outcome, rows, series, errors = Outcome(), list[Row](), [], []
-    cells, times = (24, 32) if quick else (24, 48), [0.0, 0.05, 0.1, 0.2, 0.4, 0.6]
+    cells, times = (16, 24) if quick else (24, 48), [0.0, 0.05, 0.1, 0.2, 0.4, 0.6]
     for n in cells:
         mesh = Cartesian((n, n), (-4.0, -4.0), (4.0, 4.0))
         square = sum(x**2 for x in mesh.coordinates) * np.ones(mesh.shape)

@@ -77,7 +77,8 @@ class KaleDescent:
         for _ in range(_NEWTON):
             tilted = self.masses * np.exp(phi @ c)
             residual = linear - phi.T @ tilted - self.regularization * c
-            matrix = (phi.T * tilted) @ phi + self.regularization * np.eye(c.size)
+            half = phi.T * np.sqrt(tilted)  # a product with its own transpose costs half of one
+            matrix = half @ half.T + self.regularization * np.eye(c.size)
             move = scipy.linalg.solve(matrix, residual, assume_a="pos")
             # Newton's decrement bounds what is left to gain (Boyd and Vandenberghe 2004, section 9.5).
             if residual @ move < _TOLERANCE**2 * max(1.0, abs(value)):

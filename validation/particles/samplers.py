@@ -221,8 +221,9 @@ def simplex_projection(v: np.ndarray) -> np.ndarray:
     array([0., 1., 0.])
     """
     ordered = np.sort(v)[::-1]
-    excess = (np.cumsum(ordered) - 1) / np.arange(1, v.size + 1)
-    return np.asarray(np.maximum(v - excess[np.flatnonzero(ordered > excess)[-1]], 0.0))
+    excess = (ordered.cumsum() - 1) / np.arange(1, v.size + 1)
+    # Entries above the threshold come first.
+    return np.asarray(np.maximum(v - excess[np.count_nonzero(ordered > excess) - 1], 0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -59,12 +60,12 @@ class Mixture:
         share, pulls = self._pulls(x)
         mean = np.einsum("nk,nkd->nd", share, pulls)
         square = np.einsum("nk,nkd,nke->nde", share, pulls, pulls)
-        curvature = np.einsum("nk,kde->nde", share, np.linalg.inv(self.covariances))
+        curvature = np.einsum("nk,kde->nde", share, self._precisions)
         return np.asarray(square - curvature - mean[:, :, None] * mean[:, None, :])
 
     def smoothed(self, bandwidth: float) -> Mixture:
         """The mixture convolved with N(0, h^2): the embedding of pi by exp(-r^2/(2 h^2)) up to the kernel's mass."""
-        return Mixture(self.weights, self.means, self.covariances + bandwidth**2 * np.eye(self.dimension))
+        return _smoothed(self, bandwidth)
 
     def embedding(self, x: np.ndarray, bandwidth: float) -> np.ndarray:
         """int exp(-|x - y|^2/(2 h^2)) dpi(y), shape (n,)."""
@@ -83,17 +84,33 @@ class Mixture:
             self.means[chosen] + np.einsum("nde,ne->nd", roots[chosen], rng.standard_normal((count, self.dimension)))
         )
 
+    @cached_property
+    def _precisions(self) -> np.ndarray:
+        """C_i^-1, shape (k, d, d)."""
+        return np.linalg.inv(self.covariances)
+
+    @cached_property
+    def _heights(self) -> np.ndarray:
+        """log w_i N(m_i; m_i, C_i), shape (k,)."""
+        return np.asarray(np.log(self.weights) - np.linalg.slogdet(2 * math.pi * self.covariances)[1] / 2)
+
     def _logs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log w_i N(x; m_i, C_i), shape (n, k), and -C_i^-1 (x - m_i), shape (n, k, d)."""
         gap = x[:, None, :] - self.means[None]
-        pulls = -np.einsum("kde,nke->nkd", np.linalg.inv(self.covariances), gap)
-        _, volume = np.linalg.slogdet(2 * math.pi * self.covariances)
-        return np.log(self.weights) - volume / 2 + (gap * pulls).sum(axis=2) / 2, pulls
+        pulls = -np.einsum("kde,nke->nkd", self._precisions, gap)
+        return self._heights + (gap * pulls).sum(axis=2) / 2, pulls
 
     def _pulls(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logs, pulls = self._logs(x)
         share = np.exp(logs - logs.max(axis=1)[:, None])
         return np.asarray(share / share.sum(axis=1)[:, None]), pulls
+
+
+@lru_cache(maxsize=16)
+def _smoothed(measure: Mixture, bandwidth: float) -> Mixture:
+    """Samplers ask for the same one in every step."""
+    wider = measure.covariances + bandwidth**2 * np.eye(measure.dimension)
+    return Mixture(measure.weights, measure.means, wider)
 
 
 def mixture(weights: list[float], means: list[list[float]], covariances: list[list[list[float]]]) -> Mixture:
