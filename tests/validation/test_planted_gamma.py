@@ -8,7 +8,7 @@ import pytest
 
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao, KernelizedFisherRao, Wasserstein
 from mudot.validation.cases import gamma_rates
-from tests.validation.plants import Plant, module, red, replaced, scaled, spoiled
+from tests.validation.plants import Plant, both, module, red, replaced, scaled, spoiled
 
 
 def rougher(order: float, cells: int) -> Any:
@@ -22,6 +22,26 @@ gamma_rates_source = gamma_rates.source
 def ridge(factor: float) -> Any:
     """Ridge Fisher-Rao with its weight off by a factor."""
     return lambda kernel, ridge: KernelApproximateFisherRao(kernel, ridge, factor)
+
+
+ONE_POWER = replaced("rates_every", POWERS=(0.5,))
+
+
+def _larger(patch: pytest.MonkeyPatch) -> None:
+    """Constants of every geometry that are larger than they are."""
+    honest = module("rates_every").constant
+
+    def larger(*key: Any) -> tuple[float, str] | None:
+        found = honest(*key)
+        return found and (1.5 * found[0], found[1])
+
+    patch.setattr(module("rates_every"), "constant", larger)
+
+
+def _slower(patch: pytest.MonkeyPatch) -> None:
+    """A Fisher-Rao geometry that is too slow."""
+    honest = module("rates_every").geometries
+    patch.setattr(module("rates_every"), "geometries", lambda mode: honest(mode) | {"FR": (FisherRao(0.99), 1.0)})
 
 
 PLANTS: dict[str, tuple[str, Plant, str]] = {
@@ -47,6 +67,21 @@ PLANTS: dict[str, tuple[str, Plant, str]] = {
         replaced("rates_kernel", KernelizedFisherRao=lambda kernel: KernelizedFisherRao(kernel, 1.001)),
         "over the formula",
     ),
+    "every geometry: wrong constant": (
+        "constants-every-geometry",
+        both(ONE_POWER, _larger),
+        "SFR, power 0.5: least I/F",
+    ),
+    "every geometry: wrong exponent": (
+        "constants-every-geometry",
+        both(ONE_POWER, scaled(module("rates_every"), "least_decay", 0.9)),
+        "FR, power 0.5: least decay",
+    ),
+    "every geometry: broken scheme": (
+        "constants-every-geometry",
+        both(ONE_POWER, _slower),
+        "FR, power 0.5: least I/F",
+    ),
     "slow LAWGD": ("lawgd-decay", replaced("rates_kl", Wasserstein=lambda: Wasserstein(0.85)), "least mean decay"),
     "slow transport": (
         "interaction-force-kl",
@@ -54,6 +89,11 @@ PLANTS: dict[str, tuple[str, Plant, str]] = {
         "least decay of KL",
     ),
 }
+
+
+def test_one_power_of_every_geometry_is_green_without_a_plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    ONE_POWER(monkeypatch)
+    assert [claim for claim in red("constants-every-geometry") if "pairs with a theorem" not in claim] == []
 
 
 @pytest.mark.parametrize(

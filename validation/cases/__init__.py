@@ -29,6 +29,7 @@ from mudot.validation.cases.nonlinear import NONLINEAR
 from mudot.validation.cases.papers import PAPERS
 from mudot.validation.cases.rates import RATES
 from mudot.validation.cases.rates_convexity import RATES_CONVEXITY
+from mudot.validation.cases.rates_every import RATES_EVERY
 from mudot.validation.cases.rates_geodesics import RATES_GEODESICS
 from mudot.validation.cases.rates_kernel import RATES_KERNEL
 from mudot.validation.cases.rates_kl import RATES_KL
@@ -48,6 +49,7 @@ from mudot.validation.outcome import Case
 
 ALL_RATES: tuple[Case, ...] = (
     *RATES,
+    *RATES_EVERY,
     *RATES_LATE,
     *RATES_TRANSPORT,
     *RATES_KL,

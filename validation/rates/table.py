@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ class Rate:
     """One line: F(t) <= exp(-c t) F(0) and I >= c F.
 
     relation: how the measured numbers stand to `constant`: '≥', '=', or '→' for a limit of late slopes
+    constant: 0 where there is provably none, NaN where nothing is known
     inequality: least I/F, I = 2 R*;   decay: least rate of decay;   None where it was not measured
     states: how many were looked at;   source: theorem, derivation, or 'to be confirmed'
     """
@@ -34,7 +36,7 @@ class Rate:
     def cells(self) -> tuple[str | int | float, ...]:
         """The line as texts and numbers, in the order of COLUMNS."""
         measured = ("–" if value is None else f"{value:.5g}" for value in (self.inequality, self.decay))
-        theorem = f"{self.relation} {self.constant:.5g}"
+        theorem = "–" if math.isnan(self.constant) else f"{self.relation} {self.constant:.5g}"
         return (self.geometry, self.energy, self.setting, theorem, *measured, self.states, self.source)
 
 
