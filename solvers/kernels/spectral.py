@@ -42,6 +42,10 @@ class Basis:
     root: Array
     vectors: tuple[Array, ...] | None
 
+    def like(self, other: Basis) -> bool:
+        """Whether both are of one kind."""
+        return (self.vectors is None) == (other.vectors is None)
+
     def into(self, y: Array) -> Array:
         """The coordinates in which `diagonal` acts: B^T y, of the grid's shape; for waves y itself, whose transform
         comes and goes within `diagonal`."""
@@ -66,9 +70,22 @@ class Basis:
         """B diag(symbol) B^T y, of the grid's shape: symmetric."""
         return self.out_of(self.diagonal(symbol, self.into(y)))
 
-    def diagonal_in(self, other: Basis, symbol: Array) -> Array:
-        """The diagonal in another basis, of the same kind, of what is diag(symbol) in this one."""
-        for axis, (own, theirs) in enumerate(zip(self.vectors or (), other.vectors or (), strict=True)):
+
+@dataclass(frozen=True, eq=False)
+class Diagonal:
+    """diag(symbol) in a basis."""
+
+    basis: Basis
+    symbol: Array
+
+    def __call__(self, coordinates: Array) -> Array:
+        """Its image, from coordinates to coordinates."""
+        return self.basis.diagonal(self.symbol, coordinates)
+
+    def diagonal_in(self, other: Basis) -> Array:
+        """Its diagonal in another basis of the same kind."""
+        symbol = self.symbol
+        for axis, (own, theirs) in enumerate(zip(self.basis.vectors or (), other.vectors or (), strict=True)):
             symbol = along(array_module(symbol).square(own.T @ theirs).T, symbol, axis)
         return symbol
 

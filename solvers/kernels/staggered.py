@@ -10,7 +10,7 @@ two small matrices per axis.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mudot.meshes.arrays import Array
@@ -31,6 +31,10 @@ class InverseDiffusion:
     basis: Basis
     slopes: tuple[tuple[int, Array], ...]
     symbols: tuple[Array, ...]
+
+    def scaled(self, factor: float) -> InverseDiffusion:
+        """A multiple of it."""
+        return replace(self, symbols=tuple(factor * symbol for symbol in self.symbols))
 
     def __call__(self, coordinates: Array) -> Array:
         """Its image, from coordinates to coordinates of the basis."""

@@ -17,7 +17,8 @@ smallest W + T it is as good where W is small as where it is large. The variable
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,9 @@ from mudot.solvers.geometries import (
 )
 from mudot.solvers.geometries.terms import terms
 from mudot.solvers.kernels.cached import operator_on
-from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.iterations import shifted_gradients
-from mudot.solvers.kernels.spectral import Basis, basis_of, harmonics, invertible
+from mudot.solvers.kernels.operators import KernelOperator
+from mudot.solvers.kernels.spectral import Basis, Diagonal, basis_of, harmonics, invertible
 from mudot.solvers.kernels.staggered import InverseDiffusion, inverse_diffusion
 from mudot.solvers.linear import stabilised_biconjugate_gradients
 
@@ -70,23 +71,19 @@ class Parts:
     spherical: bool
 
     @property
-    def kernel(self) -> Kernel | None:
-        """Of the inverses, None without any."""
-        if self.inverse is not None:
-            return self.inverse.kernel
-        return None if self.inverse_transport is None else self.inverse_transport.kernel
+    def moves(self) -> bool:
+        """Whether there is transport."""
+        return bool(self.transport or self.flat_transport or self.inverse_transport)
 
 
 def taken_apart(geometry: Geometry) -> Parts | None:
-    """The parts, or None where there are others, or several kernels."""
+    """The parts, or None where there are others, or several of a kind."""
     parts = terms(geometry)
     found = [part.geometry for part in parts]
     known = (Wasserstein, FlatWasserstein, FlatFisherRao, DeKernelizedFisherRao, DeStein)
     inverse = [g for g in found if isinstance(g, DeKernelizedFisherRao)]
     moving = [g for g in found if isinstance(g, DeStein)]
     if len(inverse) > 1 or len(moving) > 1 or not all(isinstance(g, known) for g in found):
-        return None
-    if len({g.kernel for g in inverse} | {g.kernel for g in moving}) > 1:
         return None
     return Parts(
         sum(g.transport for g in found if isinstance(g, Wasserstein)),
@@ -102,23 +99,23 @@ def taken_apart(geometry: Geometry) -> Parts | None:
 class ByBasis:
     """The stage solver. Made by `by_basis`.
 
-    basis:     of the kernel
-    near:      in which the preconditioner is diagonal
-    diffusion: de-Stein for transport 1, None without it and where waves make it diagonal
+    near:      the basis in which the preconditioner is diagonal
+    inverse:   the MMD part in the basis of its kernel
+    diffusion: de-Stein in that of its own
     """
 
     mesh: Cartesian
     energy: Pointwise
     geometry: Geometry
     parts: Parts
-    basis: Basis
     near: Basis
-    diffusion: InverseDiffusion | None
+    inverse: Diagonal | None
+    diffusion: Diagonal | InverseDiffusion | None
 
     def change(self, density: Array, right: Array, factor: float, forcing: float) -> Array:
         """The Newton step of log b at b = `density`; right: r, factor: c, forcing: residual of the linear solve over
         its right-hand side. Raises NotConverged."""
-        mesh, basis, near, root = self.mesh, self.basis, self.near, self.basis.root
+        mesh, near, root = self.mesh, self.near, self.near.root
         share = self.energy.logarithmic_curvature(mesh, density)
         rest = self._residual(density, right, factor)
         weight = density / share
@@ -133,7 +130,7 @@ class ByBasis:
 
         def apply(coordinates: Array) -> Array:
             y = scale * near.out_of(coordinates)
-            image = weight * y + factor * basis.out_of(self._fixed(basis.into(y)))
+            image = weight * y + factor * self._fixed(y)
             for flat in self.flat:
                 image = image + factor * root * flat.apply(y / root)
             if self.parts.spherical:
@@ -178,33 +175,26 @@ class ByBasis:
             step = step * min(0.5, max(0.1, start / (start - slope)))
         return step
 
-    def _fixed(self, coordinates: Array) -> Array:
-        """The parts with the inverse of the kernel in its basis."""
-        image = None if self._symbol is None else self.basis.diagonal(self._symbol, coordinates)
-        if self.diffusion is None or self.parts.inverse_transport is None:
-            return image
-        moved = self.parts.inverse_transport.transport * self.diffusion(coordinates)
-        return moved if image is None else image + moved
+    def _fixed(self, y: Array) -> Array:
+        """The parts with inverses of kernels; one change of basis serves both where the kernel is one."""
+        first, *others = self._inverses
+        if others and others[0].basis is not first.basis:
+            return reduce(add, [part.basis.out_of(part(part.basis.into(y))) for part in self._inverses])
+        inside = first.basis.into(y)
+        return first.basis.out_of(reduce(add, [part(inside) for part in self._inverses]))
 
     @cached_property
-    def _symbol(self) -> Array | None:
-        """What is diagonal in the basis of beta/(K + epsilon) and of -alpha div (K + epsilon)^-1 grad."""
-        part, moving, total = self.parts.inverse, self.parts.inverse_transport, None
-        if part is not None:
-            total = part.reaction / (self.basis.values + part.regularization)
-        if moving is not None and self.diffusion is None:
-            wave = moving.transport * self.near.values / (self.basis.values + moving.regularization)
-            total = wave if total is None else total + wave
-        return total
+    def _inverses(self) -> tuple[Diagonal | InverseDiffusion, ...]:
+        """One or two; waves make one of two."""
+        one, two = self.inverse, self.diffusion
+        if one is not None and isinstance(two, Diagonal):
+            return (Diagonal(one.basis, one.symbol + two.symbol),)
+        return tuple(part for part in (one, two) if part is not None)
 
     @cached_property
     def _stiffness(self) -> Array:
         """The diagonal of all parts but Wasserstein in the basis of the preconditioner."""
-        total = 0 * self.near.values
-        if self._symbol is not None:
-            total = total + self.basis.diagonal_in(self.near, self._symbol)
-        if self.diffusion is not None and self.parts.inverse_transport is not None:
-            total = total + self.parts.inverse_transport.transport * self.diffusion.diagonal_in(self.near)
+        total = reduce(add, [part.diagonal_in(self.near) for part in self._inverses])
         for flat in self.parts.flat_transport:
             total = total + flat.transport * float(flat.reference.mean()) * self.near.values
         return total
@@ -212,14 +202,15 @@ class ByBasis:
     @cached_property
     def _of_one(self) -> Array:
         """F 1 times the root of the volumes."""
-        total = 0 * self.basis.root if self._symbol is None else self.basis.multiplied(self._symbol, self.basis.root)
+        root, inverse = self.near.root, self.inverse
+        total = 0 * root if inverse is None else inverse.basis.multiplied(inverse.symbol, root)
         for flat in self.parts.flat_reaction:
-            total = total + flat.reaction * flat.reference * self.basis.root
+            total = total + flat.reaction * flat.reference * root
         return total
 
     @cached_property
     def _norm(self) -> float:
-        return float((self._of_one * self.basis.root).sum())
+        return float((self._of_one * self.near.root).sum())
 
     @cached_property
     def flat(self) -> tuple[Any, ...]:
@@ -294,20 +285,41 @@ def by_diffusion(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByDi
 
 
 def by_basis(mesh: Cartesian, energy: Pointwise, geometry: Geometry) -> ByBasis | None:
-    """The stage solver for a geometry that is diagonal in a basis but for weights, else None."""
+    """The stage solver for a geometry that is diagonal in bases but for weights, else None."""
     parts = taken_apart(geometry)
-    if parts is None or parts.kernel is None:
+    if parts is None:
         return None
-    operator = operator_on(parts.kernel, mesh, library_of(energy.target))  # type: ignore[attr-defined]
-    basis, moving = basis_of(operator), parts.inverse_transport
-    if basis is None:
+    inverse = diffusion = near = None
+    library = library_of(energy.target)  # type: ignore[attr-defined]
+    if parts.inverse is not None:
+        operator = operator_on(parts.inverse.kernel, mesh, library)
+        inverse = _inverse(parts.inverse, operator)
+        if inverse is None:
+            return None
+        near = harmonics(operator) if parts.moves else inverse.basis
+    if parts.inverse_transport is not None:
+        operator = operator_on(parts.inverse_transport.kernel, mesh, library)
+        diffusion = _diffusion(parts.inverse_transport, operator)
+        if diffusion is None or (inverse is not None and not inverse.basis.like(diffusion.basis)):
+            return None
+        near = harmonics(operator)
+    return None if near is None else ByBasis(mesh, energy, geometry, parts, near, inverse, diffusion)
+
+
+def _inverse(part: DeKernelizedFisherRao, operator: KernelOperator) -> Diagonal | None:
+    """beta/(K + epsilon) in the basis of the kernel, where it has one."""
+    basis = basis_of(operator)
+    if basis is None or not invertible(basis, part.regularization, _MARGIN):
         return None
-    inverses = [part for part in (parts.inverse, moving) if part is not None]
-    if not all(invertible(basis, part.regularization, _MARGIN) for part in inverses):
+    return Diagonal(basis, part.reaction / (basis.values + part.regularization))
+
+
+def _diffusion(part: DeStein, operator: KernelOperator) -> Diagonal | InverseDiffusion | None:
+    """-alpha div (K + epsilon)^-1 grad likewise."""
+    basis, waves = basis_of(operator), harmonics(operator)
+    if basis is None or waves is None or not invertible(basis, part.regularization, _MARGIN):
         return None
-    diffusion = None if moving is None else inverse_diffusion(operator, moving.regularization, _MARGIN)
-    if moving is not None and diffusion is None and basis.vectors is not None:
-        return None
-    still = moving is None and not parts.transport and not parts.flat_transport
-    near = basis if still else harmonics(operator)
-    return None if near is None else ByBasis(mesh, energy, geometry, parts, basis, near, diffusion)
+    if basis.vectors is None:
+        return Diagonal(basis, part.transport * waves.values / (basis.values + part.regularization))
+    found = inverse_diffusion(operator, part.regularization, _MARGIN)
+    return None if found is None else found.scaled(part.transport)

@@ -10,7 +10,7 @@ from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.geometries import DeStein
 from mudot.solvers.kernels import GaussianKernel, Kernel, MaternKernel, kernel_operator
-from mudot.solvers.kernels.spectral import basis_of, harmonics
+from mudot.solvers.kernels.spectral import Diagonal, basis_of, harmonics
 from mudot.solvers.kernels.staggered import inverse_diffusion
 from mudot.solvers.operators import divergence, gradient
 from tests import device
@@ -56,7 +56,7 @@ def test_diagonals_in_harmonics_are_those_of_the_matrices(name: str) -> None:
         mode = near.out_of(unit)
         one[index] = (mode * kernel.multiplied(symbol, mode)).sum()
         two[index] = moving.form(mode / near.root)
-    np.testing.assert_allclose(kernel.diagonal_in(near, symbol), one, rtol=1e-11)
+    np.testing.assert_allclose(Diagonal(kernel, symbol).diagonal_in(near), one, rtol=1e-11)
     np.testing.assert_allclose(moving.diagonal_in(near), two, rtol=1e-11, atol=1e-11 * two.max())
 
 

@@ -11,8 +11,8 @@ from mudot.meshes.averages import integrate, norm
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy, JensenShannon, KullbackLeibler, PowerDivergence, Renyi
 from mudot.solvers.flows import GradientFlow, solve
-from mudot.solvers.geometries import DeKernelizedFisherRao, FisherRao, Geometry, Spherical, Wasserstein
-from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel
+from mudot.solvers.geometries import DeKernelizedFisherRao, DeStein, FisherRao, Geometry, Spherical, Wasserstein
+from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, MaternKernel
 from mudot.solvers.methods.implicit import DiagonallyImplicit
 from mudot.solvers.methods.newton_stages import ByBasis, by_basis
 from mudot.solvers.methods.semigroup import FokkerPlanck
@@ -84,3 +84,74 @@ def test_kernels_without_basis_and_singular_ones_are_left_to_the_dual_form() -> 
     assert by_basis(plane, KullbackLeibler(np.ones((5, 4))), DeKernelizedFisherRao(LaplaceKernel(0.2), 0.1)) is None
     geometry = Wasserstein() + DeKernelizedFisherRao(LaplaceKernel(0.2), 0.1)
     assert isinstance(by_basis(RING, energy, geometry), ByBasis)
+
+
+# --- de-Stein and de-kernelized Wasserstein-Fisher-Rao in the bases of cells and faces --------------------------------
+
+CUBE = Cartesian((5, 4, 6), (-1.0, -1.0, -1.0), (1.0, 1.2, 0.9))
+TUBE = Cartesian((6, 5), (0.0, 0.0), (1.0, 1.0), ("no-flux", "periodic"))
+TORUS = Cartesian((6, 5), (0.0, 0.0), (1.0, 1.0), "periodic")
+MOVING, INVERSE = DeStein(GaussianKernel(0.3), 0.1, 0.7), DeKernelizedFisherRao(GaussianKernel(0.3), 0.1, 1.3)
+OTHER = DeKernelizedFisherRao(GaussianKernel(0.5), 0.2)
+WAVES = DeStein(MaternKernel(0.2, 1.5), 0.1), DeKernelizedFisherRao(MaternKernel(0.2, 1.5), 0.1)
+SYSTEMS = {
+    "de-stein in space": (CUBE, MOVING),
+    "de-stein on a tube": (TUBE, MOVING),
+    "de-stein of waves": (TORUS, WAVES[0]),
+    "one kernel in space": (CUBE, MOVING + INVERSE),
+    "two kernels on a tube": (TUBE, MOVING + OTHER),
+    "two kernels of waves": (TORUS, WAVES[0] + DeKernelizedFisherRao(LaplaceKernel(0.3), 0.2)),
+    "spherical, one kernel": (CUBE, MOVING + Spherical(INVERSE)),
+    "spherical, two kernels": (CUBE, Spherical(MOVING + OTHER)),
+    "spherical, waves": (TORUS, WAVES[0] + Spherical(WAVES[1])),
+    "with Wasserstein": (CUBE, 0.2 * Wasserstein() + MOVING + INVERSE),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_newton_steps_in_bases_are_those_of_difference_quotients(name: str) -> None:
+    mesh, geometry = SYSTEMS[name]
+    b, pi = densities(mesh)
+    energy, factor = KullbackLeibler(pi), 0.02
+    geometry = GradientFlow(mesh, energy, geometry).discrete_geometry
+    solver = by_basis(mesh, energy, geometry)
+    assert isinstance(solver, ByBasis)
+    step = solver.change(b, 0.9 * b, factor, 1e-11)
+
+    def missing(h: np.ndarray) -> np.ndarray:
+        density = b * np.exp(h.reshape(mesh.shape))
+        moved = geometry.onsager(mesh, density).apply(energy.first_variation(mesh, density))
+        return (density - 0.9 * b + factor * moved).reshape(-1)
+
+    width, units = 1e-4, np.eye(mesh.size)
+    columns = [(missing(width * unit) - missing(-width * unit)) / (2 * width) for unit in units]
+    exact = np.linalg.solve(np.array(columns).T, -missing(np.zeros(mesh.size)))
+    np.testing.assert_allclose(step.reshape(-1), exact, rtol=0, atol=1e-7 * np.abs(exact).max())
+
+
+def test_kernels_of_different_bases_have_no_common_one() -> None:
+    _, pi = densities(TORUS)
+    assert by_basis(TORUS, KullbackLeibler(pi), MOVING + WAVES[1]) is None
+
+
+@pytest.mark.parametrize("name", ["de-stein in space", "two kernels on a tube", "spherical, two kernels"])
+def test_stages_in_bases_solve_the_equation_of_solves_on_faces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mesh, geometry = SYSTEMS[name]
+    mu, pi = densities(mesh)
+    energy, factor = KullbackLeibler(pi), 1e-3
+    new = DiagonallyImplicit(mesh, energy, geometry)._stage(mu, mu, factor, 1e-9)
+    assert new is not None
+    monkeypatch.setattr("mudot.solvers.geometries.dekernelized.inverse_diffusion", lambda *given: None)
+    monkeypatch.setattr("mudot.solvers.kernels.solves.product_inverse", lambda *given: None)
+    rate = -geometry.onsager(mesh, new).apply(energy.first_variation(mesh, new))
+    assert norm(mesh, new - mu - factor * rate) <= 1e-8 * norm(mesh, new - mu)
+
+
+@pytest.mark.parametrize("name", ["de-stein in space", "two kernels on a tube", "spherical, two kernels"])
+def test_flows_in_bases_keep_their_books(name: str) -> None:
+    mesh, geometry = SYSTEMS[name]
+    mu, pi = densities(mesh)
+    found = solve(GradientFlow(mesh, KullbackLeibler(pi), geometry), mu, [0.0, 0.001, 0.002], rtol=1e-3)
+    assert found.status == "complete" and np.all(np.diff(found.energy) < 0) and np.all(found.minimum > 0)
+    assert abs(found.balance[-1]) <= 1e-3 * found.dissipation[-1]
+    assert geometry.conserves_mass == (abs(found.mass[-1] - found.mass[0]) <= 1e-13)
