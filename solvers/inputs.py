@@ -175,7 +175,10 @@ def table_of(model: type[T], place: str, content: object) -> T:
         # A misspelt key is reported before the key that is missing because of it.
         errors = error.errors(include_url=False, include_context=False)
         first = min(errors, key=lambda entry: entry["type"] != "extra_forbidden")
-    raise MudotError(f"{place} {_sentence(model, first['type'], first['loc'], first['input'])}")
+    # What was written without brackets has no entries to point at.
+    bare = not isinstance(content.get(str(first["loc"][0])), list)
+    location = first["loc"][:1] if bare else first["loc"]
+    raise MudotError(f"{place} {_sentence(model, first['type'], location, first['input'])}")
 
 
 def _sentence(model: type[Table], kind: str, location: tuple[int | str, ...], value: object) -> str:

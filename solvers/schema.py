@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mudot.meshes.boundaries import Boundary
 from mudot.meshes.cartesian import Cartesian
@@ -19,7 +19,15 @@ Count = Annotated[int, Field(ge=1)]
 
 POSITIVE = "a positive finite number"
 METHODS = ", ".join(map(repr, get_args(Integrator)))
-_CORNER = "a list of 1 to 3 finite numbers, one per axis"
+_CORNER = "a list of 1 to 3 finite numbers, one per axis; on a line a number will do"
+
+
+def _in_list(entry: Any) -> Any:
+    """[entry] for a number or a text, everything else as it is: the lists of [mesh] may be written without brackets."""
+    return [entry] if isinstance(entry, str | int | float) else entry
+
+
+Corner = Annotated[list[Finite], BeforeValidator(_in_list)]
 
 
 class Table(BaseModel):
@@ -34,15 +42,17 @@ class Table(BaseModel):
 class MeshTable(Table):
     """[mesh]: a box cut into equal cells."""
 
-    lower: list[Finite] = Field(min_length=1, max_length=3, description=_CORNER)
-    upper: list[Finite] = Field(min_length=1, max_length=3, description=_CORNER)
-    cells: list[Count] = Field(
-        min_length=1, max_length=3, description="a list of 1 to 3 positive integers, one per axis"
-    )
-    boundary: list[Boundary] = Field(
+    lower: Corner = Field(min_length=1, max_length=3, description=_CORNER)
+    upper: Corner = Field(min_length=1, max_length=3, description=_CORNER)
+    cells: Annotated[list[Count], BeforeValidator(_in_list)] = Field(
         min_length=1,
         max_length=3,
-        description="a list of 'no-flux' or 'periodic', one per axis or one for all",
+        description="a list of 1 to 3 positive integers, one per axis; on a line a number will do",
+    )
+    boundary: Annotated[list[Boundary], BeforeValidator(_in_list)] = Field(
+        min_length=1,
+        max_length=3,
+        description="'no-flux' or 'periodic' for all axes, or a list of these, one per axis",
     )
 
     def build(self) -> Cartesian:

@@ -54,7 +54,10 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("mesh-key-missing", {"mesh": "[mesh]\nlower = [0]\nupper = [1]\ncells = [4]"}, ("[mesh] boundary", "missing")),
     ("mesh-key-misspelt", {"mesh": mesh_with(cels="[3]")}, ("[mesh] cels", "did you mean 'cells'")),
     ("mesh-empty", {"mesh": "[mesh]"}, ("[mesh] lower", "missing")),
-    ("cells-scalar", {"mesh": mesh_with(cells="20")}, ("[mesh] cells", "got 20", "list")),
+    ("cells-bare-text", {"mesh": mesh_with(cells='"20"')}, ("[mesh] cells: got '20'", "integer")),
+    ("cells-bare-bool", {"mesh": mesh_with(cells="true")}, ("[mesh] cells: got True", "integer")),
+    ("cells-bare-in-a-plane", {"mesh": PLANE.replace("[12, 8]", "12")}, ("[mesh] cells", "1 in cells", "per axis")),
+    ("lower-bare-text", {"mesh": mesh_with(lower='"a"')}, ("[mesh] lower: got 'a'", "finite number")),
     ("cells-string", {"mesh": mesh_with(cells='["20"]')}, ("[mesh] cells[0]", "'20'", "integer")),
     ("cells-float", {"mesh": mesh_with(cells="[20.0]")}, ("[mesh] cells[0]", "20.0", "integer")),
     ("cells-bool", {"mesh": mesh_with(cells="[true]")}, ("[mesh] cells[0]", "True", "integer")),
@@ -82,7 +85,7 @@ MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("box-overflows", {"mesh": mesh_with(lower="[-1e308]", upper="[1e308]")}, ("[mesh] upper", "double precision")),
     ("box-too-thin", {"mesh": mesh_with(lower="[1]", upper="[1.00000000000001]")}, ("[mesh] cells[0]", "too short")),
     ("boundary-unknown", {"mesh": mesh_with(boundary='["periodc"]')}, ("boundary[0]", "did you mean 'periodic'")),
-    ("boundary-string", {"mesh": mesh_with(boundary='"periodic"')}, ("[mesh] boundary", "a list of")),
+    ("boundary-bare", {"mesh": mesh_with(boundary='"noflux"')}, ("boundary: got 'noflux'", "did you mean 'no-flux'")),
     ("boundary-two", {"mesh": mesh_with(boundary='["periodic", "periodic"]')}, ("[mesh] boundary", "2 entries")),
     # formulas and masses
     ("no-form", {"target": "[target]\nmass = 1"}, ("[target]", "exactly one", "found none")),
@@ -229,6 +232,19 @@ def test_malformed_file_gets_one_line_with_file_table_and_key(
     assert line.startswith(f"{tmp_path / 'case.toml'}: ")
     for word in words:
         assert word in line
+
+
+def test_on_a_line_the_mesh_needs_no_brackets(problem_file: WriteFile) -> None:
+    bare = mesh_with(lower="-2.0", upper="2", cells="20", boundary='"periodic"')
+    with_brackets = read(problem_file(mesh=mesh_with(boundary='["periodic"]'))).mesh
+    assert read(problem_file(mesh=bare)).mesh == with_brackets
+
+
+def test_one_word_is_the_boundary_of_all_axes(problem_file: WriteFile) -> None:
+    plane = PLANE.replace('["no-flux", "periodic"]', '"periodic"')
+    target = mixture(means="[[0, 0]]", covariances="[[[1, 0], [0, 1]]]")
+    tables = {"target": target, "initial": target.replace("target", "initial")}
+    assert read(problem_file(mesh=plane, **tables)).mesh.build().boundary == ("periodic", "periodic")
 
 
 def test_a_misspelt_key_is_reported_before_the_key_it_stands_for(problem_file: WriteFile) -> None:
