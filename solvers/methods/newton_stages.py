@@ -51,7 +51,7 @@ _MARGIN = 1e-9
 """Smallest share of the largest eigenvalue of K + epsilon for which it is inverted as it stands."""
 _FACTORED = 40_000
 """Cells up to which the matrix of a plane is factored."""
-_AS_FACTORED = 1e-5
+_AS_FACTORED = 1e-7
 """Residual of what is not factored, whatever the forcing: the iterates are then those of factors, on all devices."""
 _SHORT, _FAR = 0.3, 50.0
 """Changes of log b that are taken as they are, and the largest that is ever tried."""
