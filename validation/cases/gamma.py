@@ -22,6 +22,7 @@ from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, Polyn
 from mudot.solvers.methods.reaction import PowerReaction
 from mudot.validation.finished import solve
 from mudot.validation.gamma.fits import power_of
+from mudot.validation.gamma.systems import along
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 Row = tuple[str | int | float, ...]
@@ -241,9 +242,9 @@ def _curve(quick: bool) -> Outcome:
         flow, residuals = GradientFlow(mesh, energy, geometry), []
         for steps in list(SAMPLED)[: 2 if quick and name == "ridge FR" else 3]:
             times = list(np.linspace(0, 1, steps + 1))
-            solution = solve(flow, 1.3 * (1 + 0.6 * np.sin(2 * np.pi * x)), times, rtol=1e-9)
-            total = float(solution.energy[-1] - solution.energy[0])
-            for a, b in pairwise(solution.density):
+            states = along(flow, 1.3 * (1 + 0.6 * np.sin(2 * np.pi * x)), times, 1e-9)
+            total = energy.value(mesh, states[-1]) - energy.value(mesh, states[0])
+            for a, b in pairwise(states):
                 middle, rate = (a + b) / 2, (b - a) * steps
                 onsager, xi = flow.discrete_geometry.onsager(mesh, middle), energy.first_variation(mesh, middle)
                 total += (sum(onsager.primal(rate, -xi)) + sum(onsager.dual(xi))) / steps

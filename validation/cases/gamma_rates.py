@@ -49,7 +49,7 @@ def _rates(quick: bool) -> Outcome:
         )
         rows.append((f"{order:g}", "R*, one state", power, width, expected))
         series.append(Series(f"S = {order:g}", [float(r) for r in ladder], [float(m / limit) for m in missing]))
-        power, width = _solutions(order, 2048 if quick else 8192)
+        power, width = _solutions(order, 1024 if quick else 8192)
         predicted = min(1.0, order / 2)
         outcome.checks.append(
             Check(f"S = {order:g}: power of the ridge in the distance of solutions", power, 0.09, "within", predicted)

@@ -25,6 +25,20 @@ PARTS = ("rate", "slope", "gap")
 """Of what a system charges: R(u'), R*(-xi), and R(u' + K xi); R costs a solve each time."""
 
 
+def along(
+    flow: GradientFlow, start: np.ndarray, nodes: Sequence[float] | np.ndarray, rtol: float, step: float | None = None
+) -> np.ndarray:
+    """States at increasing times, shape (nodes, *mesh.shape), without a ledger: books that are kept between any two
+    times would cost several times as much. step: a first one to try. Raises NotConverged."""
+    state, now, states = start, 0.0, []
+    for node in map(float, nodes):
+        if node > now:
+            moved = flow.method.advance(state, node - now, step or node - now, rtol)
+            state, step, now = moved.density, moved.step, node
+        states.append(state)
+    return np.array(states)
+
+
 @dataclass(frozen=True, eq=False)
 class System:
     """A gradient system (F, R): that of a problem with its energy multiplied by a factor and its operator by another.
@@ -49,18 +63,11 @@ class System:
         return solution
 
     def along(self, nodes: np.ndarray, step: float) -> np.ndarray:
-        """The flow's states at increasing times, shape (nodes, *mesh.shape), without a ledger: books that are kept
-        between any two nodes would cost several times as much. step: a first one to try."""
-        method, state, now, states = self.flow.method, self.problem.start, 0.0, []
+        """The flow's states at increasing times (see `along`). Raises FlowFailed where it does not get there."""
         try:
-            for node in map(float, nodes):
-                if node > now:
-                    moved = method.advance(state, node - now, step, self.problem.rtol)
-                    state, step, now = moved.density, moved.step, node
-                states.append(state)
+            return along(self.flow, self.problem.start, nodes, self.problem.rtol, step)
         except NotConverged as reason:
             raise FlowFailed(f"{self.problem.path}: {self.flow.geometry}: {reason}") from None
-        return np.array(states)
 
     def energy(self, density: np.ndarray) -> float:
         """F."""
