@@ -48,7 +48,7 @@ _SHARE = 0.1
 """Share of rtol given to the quadrature of one panel."""
 _FIRST = 0.1
 """Before this share of the initial energy is dissipated, the tolerance is relative to the share, not to less."""
-_SHORTEST, _NARROWEST = 1e-14, 2.0**-20
+_SHORTEST, _NARROWEST = 1e-14, 2.0**-10
 """Panels that are not cut further: over the end of the run, and over the step along which they lie."""
 
 

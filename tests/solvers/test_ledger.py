@@ -159,6 +159,43 @@ def test_wrong_rate_changes_r_by_its_square_and_leaves_the_slope(name: str) -> N
     assert wrong.slope == honest.slope
 
 
+@dataclass(frozen=True, eq=False)
+class Along:
+    """One long step of a method without error in time, which knows its way."""
+
+    method: Method
+    density: Array
+    length: float
+    suggestion: float = np.inf
+
+    @property
+    def new(self) -> Array:
+        return self.within(1.0)
+
+    def within(self, share: float) -> Array:
+        return self.method.advance(self.density, share * self.length, np.inf, 1e-8).density
+
+
+@dataclass(frozen=True, eq=False)
+class InOneStep(Planted):
+    """As far as asked for at once."""
+
+    def stepped(self, density: Array, duration: float, step: float, rtol: float) -> Along:
+        return Along(self.base, density, self.speed * duration)
+
+
+@pytest.mark.parametrize("name", ["FR", "SFR"])
+def test_books_along_a_step_are_kept_in_as_many_panels_as_they_need(name: str) -> None:
+    flow = GradientFlow(LINE, KullbackLeibler(target_on(LINE)), GEOMETRIES[name])
+    whole = march(ledger_of(flow, method=InOneStep(flow.method)), start_on(LINE), 8.0)
+    short = march(ledger_of(flow), start_on(LINE), 8.0)
+    assert len(whole) == 2 < len(short) and whole[-1].time == 8.0
+    assert imbalance(ledger_of(flow), whole[-1]) < 1e-8
+    assert whole[-1].rate == pytest.approx(short[-1].rate, rel=1e-8)
+    wrong = ledger_of(flow, method=InOneStep(flow.method, reported=1.02))
+    assert imbalance(wrong, march(wrong, start_on(LINE), 8.0)[-1]) > 1e-3
+
+
 def test_wrong_direction_of_the_rate_is_seen() -> None:
     """A rate of the right size at another place has another R."""
     flow = GradientFlow(LINE, KullbackLeibler(target_on(LINE)), GEOMETRIES["W"])
