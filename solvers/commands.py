@@ -29,7 +29,9 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
     and for runs that cannot fit.
     """
     inputs = read(problem_file)
-    _check_output(output, resume, overwrite)
+    asked = resume or overwrite
+    storage.check_place(output, None if asked else "give --resume to go on with it, --overwrite to start anew")
+    kept = storage.result_of(output, inputs.text, verify=False) if resume and output.exists() else None
     library = library_for(device)
     demand = _needs(inputs, output, library)
     print(f"{inputs.title or problem_file.stem}\n  needs     {demand}", flush=True)
@@ -43,10 +45,10 @@ def run(problem_file: Path, output: Path, resume: bool = False, overwrite: bool 
     print(f"  mesh      {problem.mesh!r}\n  flow      {_in_words(problem)}")
     print(f"  method    {flow.method.description}", flush=True)
     restart = None
-    if resume and output.exists():
-        if storage.read(output).status == "complete":
-            print(f"  complete  already; {output} holds every frame")
-            return True
+    if kept and kept.status == "complete":
+        print(f"  complete  already; {output} holds every frame")
+        return True
+    if kept:
         trajectory, restart = storage.FileTrajectory.resume(output, problem.text)
         print(f"  resume    from t = {restart.time:g}" if restart else "  resume    from the start", flush=True)
     else:
@@ -81,13 +83,6 @@ def _create(output: Path, problem: Problem, method: str, device: str, overwrite:
     return storage.FileTrajectory.create(
         output, problem.mesh, problem.times, problem.target, parts, attributes=attributes, overwrite=overwrite
     )
-
-
-def _check_output(output: Path, resume: bool, overwrite: bool) -> None:
-    if output.exists() and not (resume or overwrite):
-        raise MudotError(f"{output}: exists already; give --resume to go on with it, --overwrite to start anew")
-    if not output.parent.is_dir():
-        raise MudotError(f"{output}: there is no folder {output.parent}; make it or write elsewhere")
 
 
 def _needs(inputs: Inputs, output: Path, library: ArrayLibrary) -> Needs:

@@ -78,7 +78,8 @@ def contents(path: Path) -> tuple[str, dict[str, Any]]:
         except RecursionError:
             raise MudotError("not valid TOML: nested too deeply") from None
         except ValueError as error:
-            raise MudotError(f"not valid TOML: {error}") from None
+            hint = "; is it text, which stands in quotes?" if str(error).startswith("Invalid value") else ""
+            raise MudotError(f"not valid TOML: {error}{hint}") from None
 
 
 def _text(path: Path) -> str:

@@ -24,10 +24,37 @@ from mudot.solvers.records import VARIABLES, as_bytes, record_of
 from mudot.solvers.restart import RestartFiles, sync_folder
 from mudot.solvers.results import Result, disk_bytes, read
 
-__all__ = ["FileTrajectory", "Result", "disk_bytes", "read"]
+__all__ = ["FileTrajectory", "Result", "check_place", "disk_bytes", "read", "result_of"]
 
 _PAUSE = 20.0
 """A restart file is written no sooner than this many times what the last one took."""
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""The first bytes of every HDF5 file."""
+
+
+def check_place(path: Path, remedy: str | None) -> None:
+    """Raise MudotError where a result must not or cannot be written.
+
+    remedy: what to do about a result that exists; None where it may be resumed or replaced
+    """
+    if path.is_dir():
+        raise MudotError(f"{path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise MudotError(f"{path}: there is no folder {path.parent}; make it or write elsewhere")
+    if path.exists():
+        if remedy:
+            raise MudotError(f"{path}: exists already; {remedy}")
+        with path.open("rb") as file:
+            if file.read(len(_SIGNATURE)) not in (_SIGNATURE, b""):
+                raise MudotError(f"{path}: is something else than a result and stays as it is; choose another name")
+
+
+def result_of(path: Path | str, problem: str, verify: bool = True) -> Result:
+    """`read` a result of a problem, by its text. Raises MudotError for one of another problem."""
+    result = read(path, verify)
+    if result.attributes["problem"] != problem:
+        raise MudotError(f"{path}: holds another problem; restore its problem file or choose another result file")
+    return result
 
 
 class FileTrajectory:
@@ -110,9 +137,7 @@ class FileTrajectory:
 
         Raises MudotError for a file that is complete, cut short, of another problem or of another program.
         """
-        result = read(path)
-        if result.attributes["problem"] != problem:
-            raise MudotError(f"{path}: holds another problem; restore its problem file or choose another result file")
+        result = result_of(path, problem)
         if result.status == "complete":
             raise MudotError(f"{path}: this run is complete; there is nothing to resume")
         trajectory = cls(result.path, interval)

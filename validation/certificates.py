@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mudot.meshes.errors import MudotError
 from mudot.solvers import storage
 from mudot.solvers.inputs import Inputs, read
 from mudot.solvers.layout import Extra
@@ -26,10 +25,7 @@ def run(
 ) -> bool:
     """`mudot reference`: whether the tolerance was reached. What was reached is written in any case."""
     inputs = read(problem_file)
-    if output.exists() and not overwrite:
-        raise MudotError(f"{output}: exists already; give --overwrite to replace it")
-    if not output.parent.is_dir():
-        raise MudotError(f"{output}: there is no folder {output.parent}; make it or write elsewhere")
+    storage.check_place(output, None if overwrite else "give --overwrite to replace it")
     found = certify(inputs, rtol, seconds, memory, box, lambda line: print(f"  {line}", flush=True))
     print("\n".join(in_words(found)))
     write(inputs, found, output, overwrite)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mudot.meshes.errors import MudotError
+from mudot.solvers import storage
 from mudot.solvers.inputs import read
 from mudot.solvers.messages import suggestion
 from mudot.validation.certificates import write
@@ -67,6 +68,8 @@ def make(name: str, rtol: float, output: Path | None = None) -> tuple[Certified,
     """Recompute a reference, write it where asked, and compare with the frozen numbers where there are any."""
     path = problem_of(name)
     inputs = read(path)
+    if output is not None:
+        storage.check_place(output, "choose another name")
     found = certify(inputs, rtol)
     if output is not None:
         write(inputs, found, output, overwrite=False)

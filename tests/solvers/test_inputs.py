@@ -33,6 +33,7 @@ def mixture(weights: str = "[1]", means: str = "[[0]]", covariances: str = "[[[1
 # Every case: an identifier, the tables that are replaced, and the words that the line has to contain.
 MALFORMED: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("not-toml", {"mesh": "[mesh"}, ("not valid TOML", "line")),
+    ("no-quotes", {"energy": "[energy]\nname = kl"}, ("not valid TOML", "line", "quotes")),
     ("key-twice", {"time": "[time]\nstop = 1\nstop = 2"}, ("not valid TOML", "line")),
     ("endless-integer", {"time": f"[time]\nstop = {'9' * 5000}"}, ("not valid TOML",)),
     ("deep-list", {"time": f"[time]\nstop = {'[' * 5000}"}, ("not valid TOML",)),

@@ -74,6 +74,30 @@ def test_an_existing_result_is_neither_lost_nor_resumed_by_accident(tmp_path: Pa
     assert main(["run", str(problem), "-o", str(output), "--overwrite"]) == 0
 
 
+def test_nothing_but_a_result_of_the_same_problem_is_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "result.h5"
+    assert main(["run", str(written(tmp_path)), "-o", str(output)]) == 0
+    before, other = output.read_bytes(), written(tmp_path, PROBLEM.replace("rtol", "# changed\nrtol"))
+    capsys.readouterr()
+    assert main(["run", str(other), "-o", str(output), "--resume"]) == 2
+    found = capsys.readouterr()
+    assert "holds another problem" in found.err and found.err.count("\n") == 1 and not found.out
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", [["run"], ["reference", "--rtol", "1e-2"]])
+def test_overwriting_replaces_nothing_but_results(
+    tmp_path: Path, verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = written(tmp_path)
+    for place, words in ((problem, "something else than a result"), (tmp_path, "is a folder")):
+        assert main([*verb, str(problem), "-o", str(place), "--overwrite"]) == 2
+        assert words in capsys.readouterr().err
+    assert problem.read_text() == PROBLEM and list(tmp_path.iterdir()) == [problem]
+
+
 BAD = {
     "no such file": ("missing.toml", None, "missing.toml"),
     "unknown table": ("problem.toml", PROBLEM + "\n[tiem]\n", "tiem"),

@@ -93,6 +93,8 @@ def read_clouds(path: Path, dimension: int) -> Clouds:
     except MudotError as error:
         message = str(error)
         raise MudotError(message if message.startswith(str(path)) else f"{path}: {message}") from None
+    except FileNotFoundError:
+        raise MudotError(f"{path}: no such file; expected an .npz with `positions`, or a .csv") from None
     except (OSError, ValueError) as error:
         raise MudotError(f"{path}: expected an .npz with `positions`, or a .csv; {error}") from None
 
