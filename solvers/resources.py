@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from mudot.meshes import threads
 from mudot.meshes.arrays import ArrayLibrary
 from mudot.meshes.errors import MudotError
 
@@ -14,6 +15,8 @@ _INTERPRETER = 135e6
 _FACTORS = 256e6
 _LOOPS, _LARGE = 110e6, 1 << 14
 """What compiled loops take, and the cells from which they are used."""
+_FACTORED = 40_000
+"""Cells up to which the matrix of an implicit step in the plane is factored (`methods.newton_stages`)."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False, linear
 
     Pointwise flows hold a dozen arrays; with a kernel, Runge-Kutta stages and padded transforms besides. A linear flow
     (Wasserstein of KL, with a reaction or without) holds its data, the densities at ten nodes, a matrix of 2d
-    diagonals, the flux over d faces a cell and a linear solve; other transport Jacobians and multigrid besides. Dense
-    factors of separable potentials are kept within a fixed number of bytes.
+    diagonals, the flux over d faces a cell and a linear solve, and four arrays more where two threads make both ends of
+    an enclosure; other transport Jacobians and multigrid besides, and in the plane, up to a number of cells, factors of
+    14 log2(cells) arrays. Dense factors of separable potentials are kept within a fixed number of bytes.
     """
     size = float(math.prod(cells))
     squares = float(sum(n**2 for n in cells))
@@ -64,7 +68,11 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False, linear
     if not transport:
         return _INTERPRETER + 8 * size * 18
     loops = _LOOPS if size >= _LARGE else 0.0
-    arrays = 30 + 5 * len(cells) if linear else 28 + 30 * len(cells)
+    if linear:
+        arrays = 30.0 + 5 * len(cells) + (4 if threads.count() > 1 else 0)
+    else:
+        plane = sum(n > 1 for n in cells) == 2 and size <= _FACTORED
+        arrays = 28.0 + 30 * len(cells) + (14 * math.log2(size) if plane else 0)
     return _INTERPRETER + loops + float(min(_FACTORS, 192 * squares)) + 8 * size * arrays
 
 

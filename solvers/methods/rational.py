@@ -205,8 +205,12 @@ def _step(line: Line, loops: Any, masses: np.ndarray, duration: float) -> tuple[
             found,
         )
     sums, gap, sizes = found
-    # The gap oscillates along the line: its size is that of the largest nearby.
-    share = np.abs(gap) / np.maximum(sizes, 1e-300)
-    for _ in range(2):
-        share[1:-1] = np.maximum(np.maximum(share[1:-1], share[2:]), share[:-2])
+    # The gap oscillates along the line: what counts is the largest nearby, over the larger of both sizes, since at a
+    # node of what moves there is next to nothing to take a share of.
+    gap, floor = np.abs(gap), np.maximum(sizes, 1e-300)
+    share = gap / floor
+    for reach in (1, 2):
+        larger = np.maximum(floor[reach:], floor[:-reach])
+        np.maximum(share[:-reach], gap[reach:] / larger, out=share[:-reach])
+        np.maximum(share[reach:], gap[:-reach] / larger, out=share[reach:])
     return sums, (_ROUND_OFF + _SAFETY * share**2) * sizes

@@ -106,6 +106,15 @@ def test_enclosures_hold_in_every_cell_and_most_are_narrow(from_the_start: bool)
     assert narrow > 0.65 * len(numbers)
 
 
+@pytest.mark.parametrize("cells", [254, 255])
+def test_a_cell_in_which_nothing_moves_leaves_its_neighbours_known(cells: int) -> None:
+    """In a symmetric well what still moves late is odd: it vanishes in the cell at the centre, if there is one."""
+    mesh = Cartesian(cells, -2.5, 2.5)
+    line = line_of(mesh, -2 * (mesh.centers[0] ** 2 - 1) ** 2)
+    found = rational.enclosed(line, np.exp(-((mesh.centers[0][:, None] + 0.6) ** 2) / 0.18), 10.0)
+    assert np.all(found.half < 1e-13 * found.middle)
+
+
 def test_lines_beside_each_other_are_solved_like_single_ones() -> None:
     mesh, log_target, _, _ = problem(6)
     line = line_of(mesh, log_target)
