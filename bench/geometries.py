@@ -160,6 +160,14 @@ def line(name: str, found: dict[str, Any]) -> str:
     return f"{name:62}{numbers}  {found['status'] if found['status'] != 'complete' else found['method']}"
 
 
+def summary(numbers: dict[str, dict[str, Any]]) -> str:
+    """How many rows ended, and which one took longest."""
+    ended = {name: found["run"] for name, found in numbers.items() if found["status"] == "complete"}
+    slowest = max(ended, key=ended.__getitem__, default=None)
+    text = f"{len(ended)} of {len(numbers)} ran to their ends"
+    return text if slowest is None else f"{text}; the longest, {slowest}, took {ended[slowest]:.1f} s"
+
+
 _HEAD = f"{'flow':62}{'rhs, s':>9} {'run, s':>9} {'peak, MB':>8} {'energy':>10} {'balance':>9} {'mass':>9} {'least':>9}"
 
 
@@ -189,6 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in chosen:
         numbers[name] = apart(name, given.cells, given.limit)
         print(line(name, numbers[name]), flush=True)
+    print(summary(numbers))
     if given.output is not None:
         given.output.write_text(json.dumps({"machine": about, "cells": given.cells, "rows": numbers}, indent=1))
     return 0 if all(found["status"] == "complete" for found in numbers.values()) else 1

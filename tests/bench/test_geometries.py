@@ -26,11 +26,13 @@ def test_a_row_is_measured_in_its_own_process_and_written(tmp_path: Path, capsys
     (found,) = json.loads(path.read_text())["rows"].values()
     assert found["status"] == "complete" and found["run"] > 0 and found["balance"] < geometries.RTOL
     assert found["peak"] > 1e7 and abs(found["mass"]) < 1e-12 and 0 < found["lost"] < 1 and found["minimum"] > 0
-    assert "spherical kernel-sobolev-fisher" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "spherical kernel-sobolev-fisher" in printed and "1 of 1 ran to their ends" in printed
 
 
 def test_a_row_over_its_limit_says_so_and_unknown_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert geometries.main(["to t = 2", "--limit", "1"]) == 1
-    assert "not finished in 1 s" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "not finished in 1 s" in printed and "0 of 1 ran to their ends" in printed
     assert geometries.main(["nothing of the kind"]) == 2
     assert "wasserstein" in capsys.readouterr().err

@@ -63,6 +63,12 @@ def test_a_start_with_a_layer_takes_few_steps_none_of_them_twice(name: str, trie
     assert abs(solution.balance[-1]) <= 1e-3 * solution.dissipation[-1]
 
 
+@pytest.mark.parametrize("rtol", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_books_along_steps_close_to_the_tolerance(rtol: float) -> None:
+    solution = solve(flow_by("mmd"), START, [0.0, 0.004], rtol)
+    assert abs(solution.balance[-1]) <= rtol * solution.energy[0]
+
+
 @pytest.mark.parametrize("tau", [1e-4, 1e-3])
 def test_the_estimate_in_a_layer_is_above_the_true_error_by_less_than_a_factor_of_three(tau: float) -> None:
     method = method_of(flow_by("mmd"))
