@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,3 +22,41 @@ def solve(flow: GradientFlow, start: np.ndarray, times: Sequence[float], rtol: f
     if solution.status != "complete":
         raise FlowFailed(f"{flow.energy}, {flow.geometry}: {solution.message}")
     return solution
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """States of a flow over time, without a ledger. times, energy: shape (times,); density: (times, *mesh.shape)."""
+
+    flow: GradientFlow
+    times: np.ndarray
+    density: np.ndarray
+
+    @cached_property
+    def energy(self) -> np.ndarray:
+        """F."""
+        return np.array([self.flow.energy.value(self.flow.mesh, density) for density in self.density])
+
+
+def lifetime(flow: GradientFlow, density: np.ndarray) -> float:
+    """F/(2 R*) at one state, infinite where that is no positive number."""
+    energy = flow.energy.value(flow.mesh, density)
+    onsager = flow.discrete_geometry.onsager(flow.mesh, density)
+    decay = 2 * sum(onsager.dual(flow.energy.first_variation(flow.mesh, density)))
+    return energy / decay if energy > 0 and 0 < decay < np.inf else np.inf
+
+
+def along(
+    flow: GradientFlow, start: np.ndarray, times: Sequence[float] | np.ndarray, rtol: float, step: float | None = None
+) -> Path:
+    """The states at increasing times. Books that are kept between any two of them, as `solve` does, would cost several
+    times as much. step: a first one to try; as long as the energy lasts at its first rate of decay, if there is none.
+    Raises NotConverged."""
+    state, now, states = start, 0.0, []
+    step = step or lifetime(flow, start)
+    for time in map(float, times):
+        if time > now:
+            moved = flow.method.advance(state, time - now, min(step, time - now), rtol)
+            state, step, now = moved.density, moved.step, time
+        states.append(state)
+    return Path(flow, np.asarray(times, dtype=float), np.array(states))

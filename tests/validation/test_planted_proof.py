@@ -12,7 +12,7 @@ import pytest
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao, Spherical, Wasserstein
 from mudot.solvers.methods.reaction import PowerReaction
 from mudot.validation.cases import ALL_RATES, GAMMA_CASES, GAMMA_STUDIES
-from mudot.validation.gamma.systems import along
+from mudot.validation.finished import Path, along
 from tests.validation import test_planted_errors, test_planted_gamma, test_planted_kinds
 from tests.validation.plants import Plant, module, red, replaced, scaled
 
@@ -50,10 +50,10 @@ def steeper(mode: Any) -> dict[str, Any]:
     }
 
 
-def shrunk(*arguments: Any) -> np.ndarray:
+def shrunk(*arguments: Any) -> Path:
     """States that lose a little mass on their way."""
-    states = along(*arguments)
-    return states * np.linspace(1, 0.99, len(states))[:, None]
+    path = along(*arguments)
+    return Path(path.flow, path.times, path.density * np.linspace(1, 0.99, len(path.times))[:, None])
 
 
 PLANTS: dict[str, tuple[str, Plant, str]] = {

@@ -20,9 +20,8 @@ from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import FisherRao, KernelApproximateFisherRao, Wasserstein
 from mudot.solvers.kernels.functions import GaussianKernel, LaplaceKernel, PolynomialKernel
 from mudot.solvers.methods.reaction import PowerReaction
-from mudot.validation.finished import solve
+from mudot.validation.finished import along, solve
 from mudot.validation.gamma.fits import power_of
-from mudot.validation.gamma.systems import along
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 
 Row = tuple[str | int | float, ...]
@@ -242,7 +241,7 @@ def _curve(quick: bool) -> Outcome:
         flow, residuals = GradientFlow(mesh, energy, geometry), []
         for steps in list(SAMPLED)[: 2 if quick and name == "ridge FR" else 3]:
             times = list(np.linspace(0, 1, steps + 1))
-            states = along(flow, 1.3 * (1 + 0.6 * np.sin(2 * np.pi * x)), times, 1e-9)
+            states = along(flow, 1.3 * (1 + 0.6 * np.sin(2 * np.pi * x)), times, 1e-9).density
             total = energy.value(mesh, states[-1]) - energy.value(mesh, states[0])
             for a, b in pairwise(states):
                 middle, rate = (a + b) / 2, (b - a) * steps

@@ -11,9 +11,11 @@ import numpy as np
 from mudot.meshes.cartesian import Cartesian
 from mudot.meshes.errors import MudotError
 from mudot.solvers.energies import Energy, MaximumMeanDiscrepancy, PowerDivergence
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import Geometry
+from mudot.solvers.linear import NotConverged
 from mudot.validation.cases.rates_torus import ALPHA, BETA, EPSILON, ROUGH, SMOOTH, Mode, geometries
+from mudot.validation.finished import along
 from mudot.validation.outcome import Case, Check, Outcome, Table
 from mudot.validation.rates.measured import least_decay, random_starts, ratio_of
 from mudot.validation.rates.table import Rate, rates_table
@@ -81,10 +83,8 @@ def starts(mesh: Cartesian, quick: bool, keeps: bool) -> list[np.ndarray]:
 
 
 def decay_of(flow: GradientFlow, start: np.ndarray, scale: float) -> tuple[float, list[np.ndarray]]:
-    """Least mean rate of decay, NaN where the flow leaves the positive measures or is not offered, and the states."""
-    run = solve(flow, start, [0.0, 0.5 / scale, 2 / scale], rtol=RTOL)
-    if run.status != "complete":
-        return math.nan, [frame.density for frame in run.frames]
+    """Least mean rate of decay, and the states. Raises NotConverged where the flow leaves the positive measures."""
+    run = along(flow, start, [0.0, 0.5 / scale, 2 / scale], RTOL)
     return least_decay(run.times, run.energy, 1e-10 * float(run.energy[0])), list(run.density)
 
 
@@ -138,13 +138,12 @@ def _measured(
     for start in begins:
         try:
             decay, along = decay_of(flow, start, scale)
-        except MudotError:
+        except (MudotError, NotConverged):
             continue
         decays.append(decay)
         seen += [state for state in along if float(state.min()) > 0]
     least = min(ratio(state) for state in seen if energy.value(mesh, state) > FAINT)
-    finite = [decay for decay in decays if math.isfinite(decay)]
-    return least, min(finite) if finite else None, len(seen)
+    return least, min(decays, default=None), len(seen)
 
 
 def _checks(label: str, c: float, least: float, decay: float | None) -> list[Check]:

@@ -22,7 +22,7 @@ from mudot.solvers.geometries import (
 )
 from mudot.solvers.kernels.functions import GaussianKernel
 from mudot.validation.cases.rates import two_wells
-from mudot.validation.finished import solve
+from mudot.validation.finished import along
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates import theorems
 from mudot.validation.rates.measured import constants, random_starts
@@ -82,7 +82,7 @@ def _late(quick: bool) -> Outcome:
         ("LAWGD", InverseSobolev(pi, log_pi), Wasserstein(), split, 2.0, 0.02, "Chewi et al. 2020"),
     ]
     for name, energy, geometry, first, rate, share, source in flows[:4] if quick else flows:
-        solution = solve(GradientFlow(mesh, energy, geometry), first, times, rtol=1e-8)
+        solution = along(GradientFlow(mesh, energy, geometry), first, times, 1e-8)
         logs = -np.log(solution.energy)
         slopes = np.diff(logs) / np.diff(solution.times)
         seen = int(np.searchsorted(-solution.energy, -1e-9 * solution.energy[0]))  # before round-off

@@ -22,7 +22,7 @@ from mudot.solvers.energies import (
     PowerDivergence,
     Renyi,
 )
-from mudot.solvers.flows import GradientFlow, solve
+from mudot.solvers.flows import GradientFlow
 from mudot.solvers.geometries import (
     DeKernelizedFisherRao,
     DeStein,
@@ -39,6 +39,8 @@ from mudot.solvers.geometries import (
     kernel_sobolev_fisher,
 )
 from mudot.solvers.kernels.functions import LaplaceKernel, MaternKernel
+from mudot.solvers.linear import NotConverged
+from mudot.validation.finished import along
 from mudot.validation.outcome import Case, Check, Outcome, Table
 from mudot.validation.rates.measured import ratio_of
 from mudot.validation.rates.table import Rate, rates_table
@@ -177,11 +179,12 @@ def _measured(mode: Mode, energy: Energy, geometry: Geometry, expected: float) -
         flow = GradientFlow(mode.mesh, energy, geometry)
     except MudotError:
         return None
-    solution = solve(flow, start, [0.0, 1 / expected], rtol=1e-7)
-    if solution.status != "complete":
+    try:
+        path = along(flow, start, [0.0, 1 / expected], 1e-7)
+    except NotConverged:
         return math.nan, math.nan
     ratio = ratio_of(mode.mesh, energy, flow.discrete_geometry, start)
-    return ratio, -math.log(solution.energy[1] / solution.energy[0]) * expected
+    return ratio, -math.log(path.energy[1] / path.energy[0]) * expected
 
 
 def _matrix(deviations: dict[tuple[str, str], float]) -> Table:

@@ -19,24 +19,10 @@ from mudot.meshes.errors import MudotError
 from mudot.solvers.flows import GradientFlow, Solution, solve
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.problem import Problem
-from mudot.validation.finished import FlowFailed
+from mudot.validation.finished import FlowFailed, along
 
 PARTS = ("rate", "slope", "gap")
 """Of what a system charges: R(u'), R*(-xi), and R(u' + K xi); R costs a solve each time."""
-
-
-def along(
-    flow: GradientFlow, start: np.ndarray, nodes: Sequence[float] | np.ndarray, rtol: float, step: float | None = None
-) -> np.ndarray:
-    """States at increasing times, shape (nodes, *mesh.shape), without a ledger: books that are kept between any two
-    times would cost several times as much. step: a first one to try. Raises NotConverged."""
-    state, now, states = start, 0.0, []
-    for node in map(float, nodes):
-        if node > now:
-            moved = flow.method.advance(state, node - now, step or node - now, rtol)
-            state, step, now = moved.density, moved.step, node
-        states.append(state)
-    return np.array(states)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +49,9 @@ class System:
         return solution
 
     def along(self, nodes: np.ndarray, step: float) -> np.ndarray:
-        """The flow's states at increasing times (see `along`). Raises FlowFailed where it does not get there."""
+        """The flow's states at increasing times (`finished.along`). Raises FlowFailed where it does not get there."""
         try:
-            return along(self.flow, self.problem.start, nodes, self.problem.rtol, step)
+            return along(self.flow, self.problem.start, nodes, self.problem.rtol, step).density
         except NotConverged as reason:
             raise FlowFailed(f"{self.problem.path}: {self.flow.geometry}: {reason}") from None
 

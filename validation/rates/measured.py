@@ -10,9 +10,9 @@ import numpy as np
 from mudot.meshes.averages import integrate
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.energies import Energy
-from mudot.solvers.flows import GradientFlow, Solution, solve
+from mudot.solvers.flows import GradientFlow, Solution
 from mudot.solvers.geometries import Geometry
-from mudot.solvers.linear import NotConverged
+from mudot.validation.finished import Path, along
 
 _VANISHED = 1e-10
 """States whose energy is below this share of the first one say nothing: their energies are round-off."""
@@ -42,12 +42,10 @@ def least_decay(times: np.ndarray, values: np.ndarray, vanished: float) -> float
     return float(np.min(-np.log(values[seen] / values[0])[1:] / times[seen][1:]))
 
 
-def constants_of(runs: Sequence[Solution]) -> Constants:
-    """The least constants over finished runs; their times begin with 0. Raises NotConverged for a run that failed."""
+def constants_of(runs: Sequence[Solution | Path]) -> Constants:
+    """The least constants over finished runs; their times begin with 0."""
     ratios, decays, late = [], [], []
     for run in runs:
-        if run.status != "complete":
-            raise NotConverged(run.message)
         flow = run.flow
         seen = run.energy > _VANISHED * run.energy[0]
         ratios += [ratio_of(flow.mesh, flow.energy, flow.discrete_geometry, rho) for rho in run.density[seen]]
@@ -65,9 +63,9 @@ def constants(
     times: Sequence[float],
     rtol: float = 1e-8,
 ) -> Constants:
-    """The least constants over flows from all `starts`; times begin with 0."""
+    """The least constants over flows from all `starts`; times begin with 0. Raises NotConverged where a flow fails."""
     flow = GradientFlow(mesh, energy, geometry)
-    return constants_of([solve(flow, start, times, rtol=rtol) for start in starts])
+    return constants_of([along(flow, start, times, rtol) for start in starts])
 
 
 def random_starts(mesh: Cartesian, target: np.ndarray, count: int, spread: float, seed: int = 1) -> list[np.ndarray]:
