@@ -8,6 +8,7 @@ from typing import cast
 from mudot.meshes.arrays import Array, library_of
 from mudot.meshes.errors import MudotError
 from mudot.solvers.kernels.convolution import Convolution
+from mudot.solvers.kernels.cosines import nearly_inverse_on
 from mudot.solvers.kernels.features import Features
 from mudot.solvers.kernels.functions import LaplaceKernel
 from mudot.solvers.kernels.markov import MarkovInverse, is_markov, markov_inverse
@@ -64,12 +65,13 @@ def nearly_inverse(operator: KernelOperator, epsilon: float, on: Place) -> Calla
     if not isinstance(gram, Convolution):
         return None
     volume = float(mesh.volumes.flat[0])
+    if on == "cells":
+        return nearly_inverse_on(gram, mesh.shape, volume, epsilon)
+    shapes = mesh.face_shapes
+    blocks = {i: nearly_inverse_on(gram, shape, volume, epsilon) for i, shape in enumerate(shapes) if all(shape)}
 
     def apply(residual: Array) -> Array:
-        if on == "cells":
-            return gram.nearly_divided(residual, volume, epsilon)
-        parts = [gram.nearly_divided(grid, volume, epsilon) for _, (grid,) in face_grids(mesh, residual)]
-        return of_faces(parts, residual)
+        return of_faces([blocks[i](grid) for i, (grid,) in face_grids(mesh, residual)], residual)
 
     return apply
 

@@ -167,9 +167,9 @@ def inverse(
     dimension (tridiagonal); there epsilon may be 0 where K is well-conditioned. Else by conjugate gradients in the
     symmetric form, from `guess`, a similar solution, or from what the eigenvectors of a product kernel give, which
     leaves them nothing to do but for a tiny epsilon. The preconditioner is that of masses equal to the weights; by
-    default, for convolutions on boxes with walls, the inverse on the torus that the box is a part of. With epsilon = 0
-    they converge for f in the range of K, and to what is then determined: <f, K^-1 f>. Raises MudotError for a singular
-    K + epsilon and kernels that are not positive; NotConverged where iterations fail.
+    default, for convolutions on boxes with walls, that of their diagonal in cosines. With epsilon = 0 they converge for
+    f in the range of K, and to what is then determined: <f, K^-1 f>. Raises MudotError for a singular K + epsilon and
+    kernels that are not positive; NotConverged where iterations fail.
 
     >>> import numpy as np
     >>> from mudot.meshes.arrays import numpy_library

@@ -17,11 +17,13 @@ from mudot.solvers.kernels import (
     LaplaceKernel,
     MaternKernel,
     PolynomialKernel,
+    cosines,
     inverse,
     kernel_operator,
     ridge,
     ridge_preconditioner,
 )
+from mudot.solvers.kernels.convolution import Convolution
 from mudot.solvers.kernels.direct import markov_line
 from mudot.solvers.kernels.operators import Place
 from mudot.solvers.linear import NotConverged
@@ -98,7 +100,7 @@ def test_inverse_is_warm_started_and_preconditioned() -> None:
 
 @pytest.mark.parametrize("on", ["cells", "faces"])
 @pytest.mark.parametrize("kernel", [LaplaceKernel(0.5), MaternKernel(0.5, 1.5)], ids=["laplace", "matern 3/2"])
-def test_inverses_on_boxes_with_walls_are_preconditioned_by_those_on_the_torus(
+def test_inverses_on_boxes_with_walls_are_preconditioned(
     kernel: Kernel, on: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grid = Cartesian((48, 40), (-3.0, -3.0), (3.0, 3.0))
@@ -110,6 +112,32 @@ def test_inverses_on_boxes_with_walls_are_preconditioned_by_those_on_the_torus(
     plain = inverse(operator, f, 1e-3, on=on)
     assert fast.iterations < plain.iterations / 2.5 and max(fast.residual, plain.residual) <= 1e-10
     np.testing.assert_allclose(fast.solution, plain.solution, rtol=0, atol=1e-6 * np.abs(plain.solution).max())
+
+
+@pytest.mark.parametrize("kernel", [MaternKernel(0.25, 1.5), MaternKernel(0.2, 0.5)], ids=["matern 3/2", "matern 1/2"])
+@pytest.mark.parametrize("name", ["square", "tube", "strip", "torus", "cube", "mixed in 3D"])
+def test_preconditioners_know_the_diagonal_in_harmonics(kernel: Kernel, name: str) -> None:
+    grid = MESHES[name]
+    gram = kernel_operator(kernel, grid, HOST).cells
+    assert isinstance(gram, Convolution)
+    basis = cosines._harmonics(gram, grid.shape)
+    modes = np.array([basis.out_of(unit) for unit in np.eye(grid.size).reshape(-1, *grid.shape)])
+    modes = modes.reshape(grid.size, -1)
+    np.testing.assert_allclose(modes @ modes.T, np.eye(grid.size), rtol=0, atol=1e-13)
+    exact = np.einsum("ki,ij,kj->k", modes, brute_force(kernel, grid, list(grid.centers)), modes)
+    np.testing.assert_allclose(basis.values.reshape(-1), exact, rtol=0, atol=1e-12 * exact.max())
+
+
+@pytest.mark.parametrize("on", ["cells", "faces"])
+def test_cosines_take_less_than_half_the_iterations_of_the_torus(on: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Cartesian((40, 48), (-2.0, -2.0), (2.0, 2.0))
+    operator = kernel_operator(MaternKernel(0.5, 1.5), grid, HOST)
+    f = field(grid) if on == "cells" else np.cos(np.arange(float(grid.faces.left.size)))
+    fast = inverse(operator, f, 1e-5, on=on)
+    monkeypatch.setattr(cosines, "LARGEST_PRODUCT", 0)
+    torus = inverse(operator, f, 1e-5, on=on)
+    assert fast.iterations < torus.iterations / 2 and max(fast.residual, torus.residual) <= 1e-10
+    np.testing.assert_allclose(fast.solution, torus.solution, rtol=0, atol=1e-5 * np.abs(torus.solution).max())
 
 
 def test_singular_inverses_are_refused() -> None:
