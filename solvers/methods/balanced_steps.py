@@ -102,14 +102,16 @@ class BalancedSteps:
                 )
 
     def march(self, density: Array, duration: float, steps: int) -> tuple[Array, Progress]:
-        """The density after equal steps, each in halves and halves of them where its equation has no solution, for
-        convergence studies. `dissipated` is the sum of 2 tau R*, `unrelaxed` that of the gaps of the balance."""
+        """The density after equal steps, for convergence studies; where the equation of one has no solution, after
+        halves and halves of them, which double again with every step found at once. `dissipated` is the sum of
+        2 tau R*, `unrelaxed` that of the gaps of the balance."""
         density, now, tau = filled(self.mesh, density), Progress(), duration / steps
+        length = tau
         while now.time < duration * (1 - 1e-14):
-            length = min(tau, duration - now.time)
-            taken = self.equation.solve(density, length)
+            length = min(length, tau, duration - now.time)
+            taken, trials = self.equation.solve(density, length), 0
             while taken is None:
-                length, now = length / 2, replace(now, rejected=now.rejected + 1)
+                length, trials, now = length / 2, trials + 1, replace(now, rejected=now.rejected + 1)
                 if length <= _SHORTEST * duration:
                     raise NotConverged(f"discrete gradient: no convergence for steps down to {length:.1e}")
                 taken = self.equation.solve(density, length)
@@ -122,7 +124,7 @@ class BalancedSteps:
                 dissipated=now.dissipated + lost,
                 unrelaxed=now.unrelaxed + gap,
             )
-            density = new
+            density, length = new, length if trials else 2 * length
         return density, now
 
     def _booked(self, halves: tuple[Attempt, Attempt], mass: float, tau: float, step: float) -> Booked:

@@ -41,9 +41,17 @@ _ROUND_OFF = 20
 """Times `_SOLVED` below which a residual that no step lowers is round-off."""
 _FORCING = 1e-5
 """Residual of the linear systems over that of the step."""
+_EMPTY = 1e-11
+"""Over the fullest cell: a face between two cells with less is in vacuum. There a drift drains by factors of
+1e30, where a mean lets cells fill the faster the fuller they are: matrices that no iteration solves."""
+_LEAST = 1e-6
+"""Change of xi per change of b, over that in the fullest cell, below which changes of b are sought instead."""
+_FREEZES, _NEWS = 12, 4.0
+"""For fast diffusion: how often coefficients are frozen at most, and growth of a cell that calls for another time."""
 Move = Callable[[Array, float], Array]
 """What b is multiplied by, for a change of log b and the length of the step."""
-_TINY, _HUGE = float(np.finfo(float).tiny), 1e60
+_TINY, _HUGE = 1e-300, 1e60
+"""The least density, well above what floats can tell apart, times a volume too; and where curvatures are cut off."""
 
 
 class StepRule(Protocol):
@@ -162,10 +170,13 @@ class DiscreteGradient:
                 trial = self._state(mobility, before, after, tau)
                 if trial.size <= (1 - 1e-4 * length) * now.size:
                     break
+                if trial.size <= _SOLVED * mass and trial.missing <= now.missing / 2:
+                    break
                 length /= 2
             else:
                 # Round-off: no step of any length gets closer.
-                return now if now.size <= _ROUND_OFF * _SOLVED * mass else None
+                near = now.size <= _ROUND_OFF * _SOLVED * mass and now.missing <= _ROUND_OFF * _BALANCED
+                return now if near else None
             now = trial
         return None
 
@@ -202,7 +213,9 @@ class DiscreteGradient:
         l = xp.log(now.after / before)
         growth = logarithmic_growth_slope(l) / logarithmic_growth(l)  # d log rho / d log b
         curve = self.energy.mean_slope(mesh, before, now.after)
-        scale = xp.where(curve > 0, xp.clip(curve, 1 / _HUGE, _HUGE), 1.0)
+        fullest, place = float(now.after.max()), int(now.after.argmax())
+        least = _LEAST * min(float(curve.reshape(-1)[place]), _HUGE) / fullest
+        scale = xp.minimum(xp.maximum(curve, least * now.after), _HUGE) if least > 0 else xp.ones_like(curve)
         mass = volume * now.after
         if self.reaction:
             mass = mass + tau * self.reaction * volume * now.mean * (growth * self._centred(now.mean, now.xi) + curve)
@@ -212,12 +225,12 @@ class DiscreteGradient:
         here = mobility(mesh, now.mean, jump)
         weight = tau * self.transport * places.area / places.distance
         along, bend = across(mesh, growth / scale), across(mesh, curve / scale)
-        matrix = from_faces(
-            mesh,
-            mass / scale,
-            weight * (by_left * along[0] * jump + here * bend[0]),
-            weight * (by_right * along[1] * jump - here * bend[1]),
-        )
+        out = weight * (by_left * along[0] * jump + here * bend[0])
+        back = weight * (by_right * along[1] * jump - here * bend[1])
+        # There Newton's method goes without what would make the matrix none of a flow: it moves no mass to speak of.
+        empty = xp.maximum(*across(mesh, before + now.after)) < _EMPTY * fullest
+        out, back = xp.where(empty, xp.maximum(out, 0.0), out), xp.where(empty, xp.minimum(back, 0.0), back)
+        matrix = from_faces(mesh, mass / scale, out, back)
 
         def beyond(x: Array) -> Array:
             shift = self.energy.distant_slope(mesh, now.after * (x / scale))  # type: ignore[attr-defined]
@@ -226,18 +239,24 @@ class DiscreteGradient:
         return matrix.solve(-volume * now.residual, _FORCING, beyond if self._distant else None).solution / scale
 
     def _frozen_step(self, before: Array, tau: float) -> Array:
-        """Backward Euler with the coefficients of a: positive, and every cell of a tail comes near its size."""
+        """Backward Euler with frozen coefficients, those of a first: positive, and every cell of a tail comes near its
+        size. Fast diffusion is the faster the emptier a cell: there it takes those of what was found until that is no
+        news any more."""
         xp, places = array_module(before), stencil_of(self.mesh, before)
-        flux = frozen_flux(self.mesh, self.energy, before)
-        if flux is None:
-            return before
-        weight, volume = tau * self.transport * places.area / places.distance, volumes(self.mesh, before)
-        matrix = from_faces(self.mesh, volume, weight * flux.forward, -weight * flux.backward)
-        try:
-            found = matrix.solve(volume * before, 1e-8).solution
-        except NotConverged:
-            return before
-        return xp.where(found > _TINY, found, before)  # so for NaN
+        weight, volume, now = tau * self.transport * places.area / places.distance, volumes(self.mesh, before), before
+        for _ in range(_FREEZES):
+            flux = frozen_flux(self.mesh, self.energy, now)
+            if flux is None:
+                return before
+            matrix = from_faces(self.mesh, volume, weight * flux.forward, -weight * flux.backward)
+            try:
+                found = matrix.solve(volume * before, 1e-8).solution
+            except NotConverged:
+                return now
+            last, now = now, xp.where(found > _TINY, found, now)  # so for NaN
+            if self.energy.exponent >= 1 or float((now / last).max()) < _NEWS:
+                break
+        return now
 
 
 def _boldly(change: Array, length: float) -> Array:

@@ -42,18 +42,21 @@ def energy_on(mesh: Cartesian, exponent: float, attraction: bool) -> FreeEnergy:
 STATES = {
     "seed": st.integers(0, 2**32 - 1),
     "spread": st.floats(0, 300),
-    "m": st.sampled_from([1.0, 1.5, 2.0, 3.0]),
+    "m": st.sampled_from([0.5, 0.75, 1.0, 1.5, 2.0, 3.0]),
     "tau": st.floats(-4, 0),
     "variant": st.sampled_from(["plane", "upwind", "reaction", "spherical", "attraction"]),
 }
 
 
 def check_march(seed: int, spread: float, m: float, tau: float, variant: str) -> None:
-    """Two equal steps from a random state, each in as many as it takes: balance of every one, mass, sign, energy."""
+    """Two equal steps from a random state, each in as many as it takes: balance of every one, mass, sign, energy. Fast
+    diffusion fills every vacuum at once and needs no upwind mobility; its reactions, at the rate rho^(m - 1), start
+    from tails of 1e-13 instead of 1e-130."""
     mesh = PLANE if variant == "plane" else LINE
     energy = energy_on(mesh, m, variant == "attraction")
     reaction = 0.5 if variant in ("reaction", "spherical") else 0.0
-    method = steps(mesh, energy, reaction, variant == "spherical", variant == "upwind")
+    method = steps(mesh, energy, reaction, variant == "spherical", variant == "upwind" and m >= 1)
+    spread *= 0.1 if m < 1 and reaction else 1.0
     density = np.exp(-spread * np.random.default_rng(seed).random(mesh.shape))
     end, progress = method.march(density, 10**tau, 2)
     before, after = energy.value(mesh, density), energy.value(mesh, end)
