@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import processes
+from bench.limits import SET_UP
 from bench.problems import PROBLEMS
 from bench.tables import table
 
@@ -45,9 +46,11 @@ class Plan:
 FULL = (
     Plan("P1n", ("mudot",), (32, 64, 128, 256, 512, 1024)),
     Plan("P1n", ("mudot, extrapolated",), (8, 16, 32, 64, 128, 256)),
+    Plan("P1n", (SET_UP,), (8, 16, 32, 64, 128, 256)),
     Plan("P1n", ("CN + splu",), (32, 64, 128, 256, 512)),
     Plan("P1", ("mudot",), (32, 64, 128, 256, 512, 1024)),
     Plan("P1", ("mudot, extrapolated",), (8, 16, 32, 64, 128)),
+    Plan("P1", (SET_UP,), (8, 16, 32, 64, 128, 256)),
     Plan("P1", ("CN + splu",), (32, 64, 128, 256, 512)),
     Plan("P2", ("mudot",), (16, 32, 64, 128)),
     Plan("P2", ("mudot, extrapolated",), (8, 16, 32, 64)),
@@ -137,18 +140,19 @@ def run(
         yield {"problem": "triad", "solver": "", "cells": cells, **one("triad", "", cells, _LIMIT, seconds, kept)}
     for plan in plans:
         for solver in plan.solvers:
+            name = f"{plan.problem}, {SET_UP}" if solver == SET_UP else plan.problem
             package = PACKAGES.get(solver.partition(",")[0])
             if solver.partition(",")[0] in _PEERS and package is not None and find_spec(package) is None:
-                yield {"problem": plan.problem, "solver": solver, "cells": 0, "failed": "not installed"}
+                yield {"problem": name, "solver": solver, "cells": 0, "failed": "not installed"}
                 continue
             for cells in plan.cells:
                 left = stop - time.monotonic()
                 limit = min(_COMPILING if solver in ("py-pde", "fplanck") else _LIMIT, left)
                 if limit < 1:
-                    yield {"problem": plan.problem, "solver": solver, "cells": cells, "failed": "out of time"}
+                    yield {"problem": name, "solver": solver, "cells": cells, "failed": "out of time"}
                     break
                 found = one(plan.problem, solver, cells, limit, seconds, kept, plan.threads)
-                yield {"problem": plan.problem, "solver": solver, "cells": cells, **found}
+                yield {"problem": name, "solver": solver, "cells": cells, **found}
                 if "failed" in found or found["seconds"] > _LIMIT / 4:
                     break
 

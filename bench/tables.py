@@ -39,8 +39,8 @@ def _compared(rows: list[Row]) -> str:
 
 
 def _targets(rows: list[Row]) -> str:
-    lines = ["| asked | measured | verdict |", "|---|---|---|"]
-    lines += [f"| {asked} | {found} | {'met' if met else 'missed'} |" for asked, found, met in judged(rows)]
+    lines = ["| asked | measured | verdict | measured limit |", "|---|---|---|---|"]
+    lines += [f"| {v.asked} | {v.found} | {'met' if v.met else 'missed'} | {v.limit} |" for v in judged(rows)]
     return "\n".join(lines)
 
 

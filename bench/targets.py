@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench import processes
+from bench import limits, processes
 from bench.numbers import BYTES_PER_CELL, seconds_to, solvers
 
 Row = dict[str, Any]
+
+
+class Verdict(NamedTuple):
+    """The target in words, the measurement in words, whether it is met, and if not the measured limit."""
+
+    asked: str
+    found: str
+    met: bool
+    limit: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,8 +30,8 @@ class Ratio:
     times: float
     error: float
 
-    def judged(self, rows: list[Row]) -> tuple[str, str, bool] | None:
-        """The target in words, the measurement in words, and whether it is met; None if nothing was measured."""
+    def judged(self, rows: list[Row]) -> Verdict | None:
+        """None if nothing was measured."""
         found = solvers(rows, self.problem)
         theirs = found.get(self.peer)
         if not theirs:
@@ -36,7 +45,8 @@ class Ratio:
             return None
         where = "" if error == self.error else f", at {error:.1e}, its least error"
         target = f"{self.problem} to {self.error:g}: {self.times:g} times {self.peer}"
-        return target, f"{time / own:.3g} times ({own:.3g} s against {time:.3g} s{where})", time / own >= self.times
+        words, met = f"{time / own:.3g} times ({own:.3g} s against {time:.3g} s{where})", time / own >= self.times
+        return Verdict(target, words, met, "" if met else limits.of_ratio(rows, self.problem, error, time, self.times))
 
 
 RATIOS = (
@@ -61,60 +71,67 @@ def least_seconds(rows: list[Row], problem: str, error: float) -> float | None:
     return min((time for time in own if time is not None), default=None)
 
 
-def judged(rows: list[Row]) -> list[tuple[str, str, bool]]:
+def judged(rows: list[Row]) -> list[Verdict]:
     """All targets of which the run has something to say."""
     found = [ratio.judged(rows) for ratio in RATIOS]
     found += [*_strong(rows), *_same_mesh(rows), _products(rows), _traffic(rows), *_processes(rows)]
     return [entry for entry in found if entry is not None]
 
 
-def _strong(rows: list[Row]) -> list[tuple[str, str, bool] | None]:
+def _strong(rows: list[Row]) -> list[Verdict | None]:
     own, theirs = (
         least_seconds(rows, "P1n", STRONG),
         seconds_to(solvers(rows, "P1n").get("CN + splu", []), WEAK),
     )
     if own is None:
         return []
-    fast = (f"P1n to {STRONG:g}: 0.02 s", f"{own:.3g} s", own < 0.02)
+    spent = limits.set_up(rows, "P1n", STRONG)
+    limit = "" if own < 0.02 or spent is None else f"{limits.SET_UP} takes {spent[1]:.2g} s on {spent[0]} cells"
+    fast = Verdict(f"P1n to {STRONG:g}: 0.02 s", f"{own:.3g} s", own < 0.02, limit)
     if theirs is None:
         return [fast]
     words = f"P1n to {STRONG:g}: a twentieth of CN + splu to {WEAK:g}"
-    return [fast, (words, f"1/{theirs / own:.3g} ({own:.3g} s against {theirs:.3g} s)", theirs / own > 20)]
+    return [fast, Verdict(words, f"1/{theirs / own:.3g} ({own:.3g} s against {theirs:.3g} s)", theirs / own > 20)]
 
 
-def _same_mesh(rows: list[Row]) -> list[tuple[str, str, bool] | None]:
+def _same_mesh(rows: list[Row]) -> list[Verdict | None]:
     """P2 on the same 64^3 cells."""
     found = {name: row["seconds"] for name, part in solvers(rows, "P2").items() for row in part if row["cells"] == 64}
     own = found.pop("mudot", None)
     if own is None:
         return []
     return [
-        (f"P2 on 64^3: 500 times {name}", f"{time / own:.3g} times ({own:.3g} s, {time:.3g} s)", time / own >= 500)
+        Verdict(
+            f"P2 on 64^3: 500 times {name}", f"{time / own:.3g} times ({own:.3g} s, {time:.3g} s)", time >= 500 * own
+        )
         for name, time in found.items()
         if not name.startswith("mudot")
     ]
 
 
-def _products(rows: list[Row]) -> tuple[str, str, bool] | None:
+def _products(rows: list[Row]) -> Verdict | None:
     found = {name: row["seconds"] for name, part in solvers(rows, "P5").items() for row in part if row["cells"] == 256}
     if not {"mudot", "matrix products alone"} <= set(found):
         return None
     ratio = found["mudot"] / found["matrix products alone"]
-    return "P5 on 256^2: 1.5 of its matrix products", f"{ratio:.3g}", ratio <= 1.5
+    return Verdict("P5 on 256^2: 1.5 of its matrix products", f"{ratio:.3g}", ratio <= 1.5)
 
 
-def _traffic(rows: list[Row]) -> tuple[str, str, bool] | None:
+def _traffic(rows: list[Row]) -> Verdict | None:
     shares = {row["cells"]: share(row) for row in rows if row["problem"] == "triad" and "failed" not in row}
     if not shares:
         return None
     words = ", ".join(f"{100 * part:.0f} % on {cells}^2" for cells, part in shares.items())
-    return "One term of the recurrence: half the triad's bandwidth", words, min(shares.values()) >= 0.5
+    met = min(shares.values()) >= 0.5
+    alone = {row["cells"]: share(row, row["hot"]) for row in rows if row.get("hot")}
+    limit = "" if met or not alone else limits.of_traffic(rows, alone)
+    return Verdict("One term of the recurrence: half the triad's bandwidth", words, met, limit)
 
 
-def _processes(rows: list[Row]) -> list[tuple[str, str, bool] | None]:
+def _processes(rows: list[Row]) -> list[Verdict | None]:
     clocks = {row["solver"]: row["clock"] for row in rows if row["problem"] == "process" and "failed" not in row}
     return [
-        (f"{name}: {limit:g} s from start to end of the process", f"{clocks[name]:.3g} s", clocks[name] < limit)
+        Verdict(f"{name}: {limit:g} s from start to end of the process", f"{clocks[name]:.3g} s", clocks[name] < limit)
         for name, limit in ((processes.HELP, 0.3), (processes.RUN, 3.0))
         if name in clocks
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from bench import __main__ as program
 from bench import constants, ours, peers
+from bench.limits import SET_UP
 from bench.measure import measured
 from bench.numbers import Row, seconds_to
 from bench.problems import POROUS, PROBLEMS, FokkerPlanckProblem
@@ -96,11 +97,27 @@ def test_the_constants_of_the_cost_model_can_be_measured_here(monkeypatch: pytes
     assert all(kept > 0 for kept, _ in found.values())
 
 
-def test_targets_are_judged_at_the_error_asked_for_or_at_the_least_of_the_peer() -> None:
-    def row(problem: str, solver: str, cells: int, seconds: float, error: float | None, threads: int = 1) -> Row:
-        numbers = {"cells": cells, "seconds": seconds, "clock": seconds, "error": error, "threads": threads}
-        return {"problem": problem, "solver": solver} | numbers
+def row(problem: str, solver: str, cells: int, seconds: float, error: float | None, threads: int = 1) -> Row:
+    numbers = {"cells": cells, "seconds": seconds, "clock": seconds, "error": error, "threads": threads}
+    return {"problem": problem, "solver": solver} | numbers
 
+
+def test_missed_targets_say_what_set_up_alone_would_allow() -> None:
+    rows = [
+        row("P1", "mudot, extrapolated", 8, 0.004, 1e-2),
+        row("P1", "mudot, extrapolated", 16, 0.006, 1e-3),
+        *(row(f"P1, {SET_UP}", SET_UP, cells, 0.001, None) for cells in (8, 16, 32)),
+        row("P1", "CN + splu", 64, 0.03, 1e-3),
+        {"problem": "triad", "solver": "", "cells": 128, "bandwidth": 1e11, "sweep": 72 * 128**2 / 4e10, "hot": 1e-9},
+    ]
+    limits = {verdict.asked: verdict.limit for verdict in judged(rows)}
+    found = limits["P1 to 0.001: 10 times CN + splu"]
+    assert found == "10 times would be 3 ms; set-up alone takes 2 ms on 16 and 32 cells per axis: 15 times at most"
+    assert "reaches 72 % on 128^2" in limits["One term of the recurrence: half the triad's bandwidth"]
+    assert not judged([*rows[:-2], row("P1", "CN + splu", 64, 0.06, 1e-3)])[0].limit
+
+
+def test_targets_are_judged_at_the_error_asked_for_or_at_the_least_of_the_peer() -> None:
     rows = [
         row("P1", "mudot", 64, 0.01, 1e-3),
         row("P1", "mudot, extrapolated", 64, 0.02, 1e-5),
@@ -113,7 +130,7 @@ def test_targets_are_judged_at_the_error_asked_for_or_at_the_least_of_the_peer()
         row("P5", "matrix products alone", 256, 1.0, None),
         {"problem": "triad", "solver": "", "cells": 128, "bandwidth": 1e11, "sweep": 72 * 128**2 / 4e10},
     ]
-    found = {asked: (words, met) for asked, words, met in judged(rows)}
+    found = {asked: (words, met) for asked, words, met, _ in judged(rows)}
     assert found["P1 to 0.001: 10 times CN + splu"] == ("20 times (0.01 s against 0.2 s)", True)
     words, met = found["P1 to 0.001: 400 times py-pde"]
     assert "30 times" in words and "at 5.0e-03, its least error" in words and not met

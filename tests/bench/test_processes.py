@@ -28,4 +28,4 @@ def test_a_command_is_judged_by_its_own_limit() -> None:
         {"problem": "process", "solver": processes.HELP, "cells": 0, "clock": 0.1},
         {"problem": "process", "solver": processes.RUN, "cells": 0, "clock": 3.5},
     ]
-    assert [met for _, _, met in judged(rows)] == [True, False]
+    assert [verdict.met for verdict in judged(rows)] == [True, False]
