@@ -22,6 +22,7 @@ from mudot.solvers.kernels.cached import operator_on
 from mudot.solvers.kernels.functions import Kernel
 from mudot.solvers.kernels.operators import KernelOperator, Place
 from mudot.solvers.kernels.solves import inverse
+from mudot.solvers.kernels.spectral import product_inverse
 from mudot.solvers.kernels.staggered import InverseDiffusion, inverse_diffusion
 from mudot.solvers.linear import NotConverged
 from mudot.solvers.operators import divergence, gradient, stencil_of
@@ -143,6 +144,9 @@ class Inverse:
         return factor * self.guess if float((rest * rest).sum()) <= _SOLVED**2 * float((f * f).sum()) else None
 
     def _solved(self, f: Array) -> Array:
+        direct = product_inverse(self.operator, f, self.epsilon, self.on, _WELL)
+        if direct is not None:
+            return direct
         try:
             return inverse(self.operator, f, self.epsilon, on=self.on).solution
         except (NotConverged, MudotError) as reason:

@@ -128,18 +128,20 @@ def face_bases(operator: KernelOperator) -> tuple[Basis, ...]:
     )
 
 
-def product_inverse(operator: KernelOperator, f: Array, epsilon: float, on: Place) -> Array | None:
+def product_inverse(
+    operator: KernelOperator, f: Array, epsilon: float, on: Place, margin: float = _MARGIN
+) -> Array | None:
     """(K + epsilon)^-1 f of a product kernel by its eigenvectors, exact but for the round-off that the smallest
-    eigenvalue makes larger; None for other kernels, and where K + epsilon is singular to round-off."""
+    eigenvalue makes larger; None for other kernels, and where it is not above `margin` times the largest."""
     if _matrices(operator) is None:
         return None
     if on == "cells":
         basis = basis_of(operator)
         assert basis is not None
-        return _divided(basis, f, epsilon) if invertible(basis, epsilon, _MARGIN) else None
+        return _divided(basis, f, epsilon) if invertible(basis, epsilon, margin) else None
     bases, solved = face_bases(operator), []
     for orientation, (grid,) in face_grids(operator.mesh, f):
-        if not invertible(bases[orientation], epsilon, _MARGIN):
+        if not invertible(bases[orientation], epsilon, margin):
             return None
         solved.append(_divided(bases[orientation], grid, epsilon))
     return of_faces(solved, f)
