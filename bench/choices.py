@@ -39,7 +39,8 @@ class Task:
         return FokkerPlanck(mesh, log_target_of(self.problem, mesh), separable=not self.problem.coupling)
 
     def ways(self) -> dict[str, Callable[[], np.ndarray | None]]:
-        """Those that apply and are predicted to end soon; None from one that finds that it does not apply."""
+        """Those that apply and are predicted to end soon; None from one that finds that it does not apply. Ways
+        that would have to load compiled loops for too little are left out, as they are at hand here."""
         method, start, stop = self.method(), self.problem.start(self.cells), self.problem.stop
         flat, exit_rate = start.reshape(-1), method.rates.exit_rate
         found: dict[str, Callable[[], np.ndarray | None]] = {"choice": lambda: self._chosen(start)}
@@ -47,7 +48,8 @@ class Task:
             if costs.factors(start.shape, exit_rate * stop, 1) < _LONGEST:
                 found["dense factors"] = lambda: self.method()._tensor(start, stop)
             if method._has_resolvents:
-                found["rational, compiled"] = lambda: self.method()._rational(start, stop, True)
+                if costs.eliminations(start.shape, 1) > costs.WORTH_LOADING:
+                    found["rational, compiled"] = lambda: self.method()._rational(start, stop, True)
                 if costs.eliminations(start.shape, 1) < _LONGEST:
                     found["rational, LAPACK"] = lambda: self.method()._rational(start, stop, True, False)
         found["series"] = lambda: _first(self.method()._series(flat, [stop]))

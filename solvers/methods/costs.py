@@ -2,7 +2,8 @@
 
 Only ratios matter. `python -m bench.constants` measures them beside those below, which were found on an AMD EPYC of two
 cores that others used too. They are constants of the code, not of the machine at hand, so that a run takes the same
-path everywhere and resumes to the same bits.
+path everywhere and resumes to the same bits. So no bandwidth measured at hand enters, either: it could save at most
+what `python -m bench.choices` shows the choice to lose.
 """
 
 from __future__ import annotations
