@@ -18,7 +18,7 @@ from mudot.validation.compare.distances import sliced, wasserstein_line
 from mudot.validation.experiments import Experiment
 from mudot.validation.finished import solve
 from mudot.validation.outcome import Check, Outcome, Scene, State, Table
-from mudot.validation.particles.samplers import Particles, Sampler, run, uniform
+from mudot.validation.particles.samplers import Particles, Sampler, run_all, uniform
 
 
 def eulerian(
@@ -60,11 +60,9 @@ def ensemble(
     experiment: Experiment, sampler: Sampler, count: int, seeds: int, times: Sequence[float], tau: float
 ) -> Ensemble:
     """`seeds` runs of `count` particles."""
-    states = []
-    for seed in range(seeds):
-        rng = np.random.default_rng([seed, count])
-        states.append(run(sampler, experiment.draws(count, rng), list(times), tau, rng))
-    return Ensemble(states)
+    rngs = [np.random.default_rng([seed, count]) for seed in range(seeds)]
+    starts = [experiment.draws(count, rng) for rng in rngs]
+    return Ensemble(run_all(sampler, starts, times, tau, rngs))
 
 
 _REPLICATES = 6

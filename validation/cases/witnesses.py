@@ -37,6 +37,7 @@ from mudot.validation.particles.samplers import (
     SteinDiscrepancyDescent,
     SteinVariational,
     run,
+    run_all,
     uniform,
 )
 from mudot.validation.particles.targets import mixture
@@ -137,7 +138,7 @@ def _in_number(quick: bool) -> Outcome:
     outcome, rows, series = Outcome(), [], []
     for witness in witnesses():
         truth = witness.limit(mesh)
-        squares = np.array([[_one(witness, truth, n, seed) for seed in range(seeds)] for n in counts])
+        squares = np.array([_from_draws(witness, truth, n, seeds) for n in counts])
         means = squares.mean(axis=1)
         slope, error = fitted_power(counts, squares)
         expected = [math.sqrt(truth.floor / n) for n in counts]
@@ -158,10 +159,12 @@ def _in_number(quick: bool) -> Outcome:
     return outcome
 
 
-def _one(witness: Witness, truth: Reference, count: int, seed: int) -> float:
-    rng = np.random.default_rng([seed, count])
-    end = run(witness.sampler, uniform(START.sample(count, rng)), [TIME], witness.tau, rng)[0]
-    return truth.distance(end.positions, end.weights)
+def _from_draws(witness: Witness, truth: Reference, count: int, seeds: int) -> list[float]:
+    """MMD^2 to the limit of so many particles, for every seed."""
+    rngs = [np.random.default_rng([seed, count]) for seed in range(seeds)]
+    starts = [uniform(START.sample(count, rng)) for rng in rngs]
+    ends = run_all(witness.sampler, starts, [TIME], witness.tau, rngs)
+    return [truth.distance(end.positions, end.weights) for (end,) in ends]
 
 
 def _in_step(quick: bool) -> Outcome:

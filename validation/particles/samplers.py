@@ -7,13 +7,17 @@ converge to the Eulerian flow named in the docstring.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from mudot.validation.particles.kernels import by_rows, embedding, embedding_gradient, gram
 from mudot.validation.particles.targets import Mixture, Target
+
+_TOGETHER = 1 << 17
+"""Entries of Gram matrices held side by side: a megabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,14 @@ class Sampler(Protocol):
         """The particles a time tau later."""
 
 
+@runtime_checkable
+class Together(Protocol):
+    """A sampler that is faster with several independent crowds at once."""
+
+    def steps(self, crowds: Sequence[Particles], tau: float, rngs: Sequence[np.random.Generator]) -> list[Particles]:
+        """`step` of each; all have the same number of particles."""
+
+
 def uniform(positions: np.ndarray) -> Particles:
     """Equal weights."""
     return Particles(positions, np.full(positions.shape[0], 1 / positions.shape[0]))
@@ -40,14 +52,30 @@ def run(
     sampler: Sampler, start: Particles, times: list[float], tau: float, rng: np.random.Generator
 ) -> list[Particles]:
     """The particles at increasing times, by steps of at most tau that end on the times."""
-    now, clock, found = start, 0.0, []
+    return run_all(sampler, [start], times, tau, [rng])[0]
+
+
+def run_all(
+    sampler: Sampler,
+    starts: Sequence[Particles],
+    times: Sequence[float],
+    tau: float,
+    rngs: Sequence[np.random.Generator],
+) -> list[list[Particles]]:
+    """`run` from several starts, each with its own random numbers."""
+
+    def one_by_one(crowds: Sequence[Particles], tau: float, rngs: Sequence[np.random.Generator]) -> list[Particles]:
+        return [sampler.step(now, tau, rng) for now, rng in zip(crowds, rngs, strict=True)]
+
+    advance = sampler.steps if isinstance(sampler, Together) else one_by_one
+    now, clock, found = list(starts), 0.0, []
     for time in times:
         steps = math.ceil((time - clock) / tau - 1e-9)
         for _ in range(steps):
-            now = sampler.step(now, (time - clock) / steps, rng)
+            now = advance(now, (time - clock) / steps, rngs)
         clock = time
         found.append(now)
-    return found
+    return [list(states) for states in zip(*found, strict=True)]
 
 
 def _moved(now: Particles, velocity: np.ndarray, tau: float) -> Particles:
@@ -191,39 +219,54 @@ class InteractionForceTransport:
 
     def step(self, now: Particles, tau: float, rng: np.random.Generator) -> Particles:
         """Positions first, weights next."""
-        moved = MaximumMeanDiscrepancyFlow(self.target, self.bandwidth).step(now, tau, rng)
-        x = moved.positions
+        return self.steps([now], tau, [rng])[0]
+
+    def steps(self, crowds: Sequence[Particles], tau: float, rngs: Sequence[np.random.Generator]) -> list[Particles]:
+        """The same for every crowd; as many as stay in cache have their weights sought side by side."""
+        room = max(1, _TOGETHER // crowds[0].weights.size ** 2)
+        found: list[Particles] = []
+        for first in range(0, len(crowds), room):
+            some = slice(first, first + room)
+            tables = [self._moved(now, tau, rng) for now, rng in zip(crowds[some], rngs[some], strict=True)]
+            matrices, wanted = (np.stack([table[place] for table in tables]) for place in (1, 2))
+            start = np.stack([now.weights for now in crowds[some]])
+            weights = best_weights(matrices, wanted, start, self.iterations)
+            found += [Particles(table[0], w) for table, w in zip(tables, weights, strict=True)]
+        return found
+
+    def _moved(self, now: Particles, tau: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The new positions, their Gram matrix K and the vector b of the problem min w.K.w/2 - b.w of the weights."""
+        x = MaximumMeanDiscrepancyFlow(self.target, self.bandwidth).step(now, tau, rng).positions
         matrix, pull = gram(x, x, self.bandwidth), self.target.embedding(x, self.bandwidth)
         before = matrix if self.old == "moved" else gram(x, now.positions, self.bandwidth)
         eta = self.reaction * tau
-        wanted = (eta * pull + before @ now.weights) / (1 + eta)
-        return Particles(x, best_weights(matrix, wanted, now.weights, self.iterations))
+        return x, matrix, (eta * pull + before @ now.weights) / (1 + eta)
 
 
 def best_weights(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:
     """min w.K.w/2 - wanted.w over the simplex, by accelerated projected gradients (Beck and Teboulle 2009) with
-    restarts where the step turns back (O'Donoghue and Candes 2015)."""
-    length = 1 / float(np.abs(matrix).sum(axis=1).max())
-    now, look, momentum = start, start, 1.0
+    restarts where the step turns back (O'Donoghue and Candes 2015). Shapes (..., n, n), (..., n), (..., n)."""
+    length = 1 / np.abs(matrix).sum(axis=-1).max(axis=-1)[..., None]
+    now, look, momentum = start, start, np.ones_like(length)
     for _ in range(iterations):
-        new = simplex_projection(look - length * (matrix @ look - wanted))
-        if (look - new) @ (new - now) > 0:
-            momentum = 1.0
-        grown = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+        new = simplex_projection(look - length * ((matrix @ look[..., None])[..., 0] - wanted))
+        turned = ((look - new) * (new - now)).sum(axis=-1, keepdims=True) > 0
+        momentum = np.where(turned, 1.0, momentum)
+        grown = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         now, look, momentum = new, new + (momentum - 1) / grown * (new - now), grown
     return now
 
 
 def simplex_projection(v: np.ndarray) -> np.ndarray:
-    """The nearest point of the simplex (Held, Wolfe and Crowder 1974).
+    """The nearest point of the simplex (Held, Wolfe and Crowder 1974), for every vector along the last axis.
 
     >>> simplex_projection(np.array([0.5, 1.5, -1.0]))
     array([0., 1., 0.])
     """
-    ordered = np.sort(v)[::-1]
-    excess = (ordered.cumsum() - 1) / np.arange(1, v.size + 1)
-    # Entries above the threshold come first.
-    return np.asarray(np.maximum(v - excess[np.count_nonzero(ordered > excess) - 1], 0.0))
+    ordered = np.sort(v)[..., ::-1]
+    excess = (ordered.cumsum(axis=-1) - 1) / np.arange(1, v.shape[-1] + 1)
+    # The means of the largest entries above one grow as long as the next one is above the threshold.
+    return np.asarray(np.maximum(v - excess.max(axis=-1, keepdims=True), 0.0))
 
 
 @dataclass(frozen=True, eq=False)
