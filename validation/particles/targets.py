@@ -69,12 +69,16 @@ class Mixture:
 
     def embedding(self, x: np.ndarray, bandwidth: float) -> np.ndarray:
         """int exp(-|x - y|^2/(2 h^2)) dpi(y), shape (n,)."""
-        scale = (2 * math.pi) ** (self.dimension / 2) * bandwidth**self.dimension
-        return np.asarray(scale * np.exp(self.smoothed(bandwidth).log_density(x)))
+        return np.asarray(self._mass(bandwidth) * np.exp(self.smoothed(bandwidth)._logs(x)[0]).sum(axis=1))
 
     def embedding_gradient(self, x: np.ndarray, bandwidth: float) -> np.ndarray:
         """Its gradient, shape (n, d)."""
-        return np.asarray(self.embedding(x, bandwidth)[:, None] * self.smoothed(bandwidth).score(x))
+        logs, pulls = self.smoothed(bandwidth)._logs(x)
+        return np.asarray(self._mass(bandwidth) * np.einsum("nk,nkd->nd", np.exp(logs), pulls))
+
+    def _mass(self, bandwidth: float) -> float:
+        """int exp(-|y|^2/(2 h^2)) dy."""
+        return (math.sqrt(2 * math.pi) * bandwidth) ** self.dimension
 
     def sample(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Independent draws, shape (count, d)."""
