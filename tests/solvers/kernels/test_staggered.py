@@ -76,6 +76,19 @@ def test_harmonics_make_the_laplacian_diagonal(kernel: Kernel, name: str) -> Non
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
 
 
+def test_rest_beside_the_diagonal_is_a_thousandth_in_harmonics_and_a_fifth_in_the_basis_of_the_kernel() -> None:
+    mesh = Cartesian((64,) * 3, (-2.0,) * 3, (2.0,) * 3)
+    operator = kernel_operator(GaussianKernel(0.5), mesh, numpy_library())
+    near, moving = harmonics(operator), inverse_diffusion(operator, 0.1, 1e-9)
+    assert near is not None and moving is not None
+    coordinates = np.random.default_rng(5).standard_normal(mesh.shape)
+    shares = []
+    for basis in (near, moving.basis):
+        image = basis.into(near.root * moving.applied(basis.out_of(coordinates) / near.root))
+        shares.append(np.linalg.norm(image - moving.diagonal_in(basis) * coordinates) / np.linalg.norm(image))
+    assert shares[0] < 1e-3 and 0.15 < shares[1] < 0.25
+
+
 def test_de_stein_in_bases_is_de_stein_by_solves(monkeypatch: pytest.MonkeyPatch) -> None:
     mesh, geometry = MESHES["mixed in 3D"], DeStein(GaussianKernel(0.3), EPSILON, 1.7)
     f, density = field(mesh), np.ones(mesh.shape)
