@@ -43,6 +43,7 @@ from mudot.validation.cases.spectrum import SPECTRUM
 from mudot.validation.cases.splitting import SPLITTING
 from mudot.validation.cases.stationary import STATIONARY
 from mudot.validation.cases.transport import TRANSPORT
+from mudot.validation.cases.wells import WELLS
 from mudot.validation.cases.witnesses import WITNESSES
 from mudot.validation.cases.witnesses_law import WITNESSES_LAW
 from mudot.validation.outcome import Case
@@ -82,7 +83,7 @@ SECTIONS: tuple[tuple[str, tuple[Case, ...]], ...] = (
     ),
     ("Interaction-force transport, and which geometry converges to which", (*FLAT, *LIMITS)),
     ("Evolutionary Γ-convergence", GAMMA_CASES),
-    ("Nonlinear transport", (*FRONTS, *NONLINEAR, *IN_TIME, *CROSS_CHECKS)),
+    ("Nonlinear transport", (*FRONTS, *NONLINEAR, *IN_TIME, *CROSS_CHECKS, *WELLS)),
     ("Networks and particles", (*NETWORK, *WITNESSES, *WITNESSES_LAW)),
     ("Published experiments", (*EXPERIMENTS_MMD, *EXPERIMENTS_KSD, *EXPERIMENTS_RINGS, *EXPERIMENTS_SAMPLING)),
     ("Functional inequalities and decay rates", (*ALL_RATES, *PAPERS)),
