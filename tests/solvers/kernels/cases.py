@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from mudot.meshes.arrays import numpy_library
 from mudot.meshes.cartesian import Cartesian
 from mudot.solvers.kernels import (
     EnergyDistanceKernel,
     GaussianKernel,
     InverseMultiquadricKernel,
     Kernel,
+    KernelOperator,
     LaplaceKernel,
     MaternKernel,
     PolynomialKernel,
+    kernel_operator,
 )
+
+Profile = Callable[[np.ndarray], np.ndarray]
 
 MESHES = {
     "line": Cartesian(13, -1.0, 1.5),
@@ -110,3 +116,14 @@ def field(mesh: Cartesian) -> np.ndarray:
     """A smooth cell function."""
     x = mesh.coordinates
     return np.broadcast_to(np.cos(2 * x[0]) + 0.5 * np.sin(5 * x[-1]) + 0.2, mesh.shape).copy()
+
+
+def normal(mean: float, variance: float) -> Profile:
+    """The density of N(mean, variance)."""
+    return lambda x: np.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+
+
+def on_line(kernel: Kernel, n: int, half: float) -> tuple[KernelOperator, np.ndarray, np.ndarray]:
+    """Operator, centres and cell width on [-half, half]."""
+    mesh = Cartesian(n, -half, half)
+    return kernel_operator(kernel, mesh, numpy_library()), mesh.centers[0], mesh.volumes
