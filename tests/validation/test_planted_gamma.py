@@ -51,7 +51,7 @@ PLANTS: dict[str, tuple[str, Plant, str]] = {
         replaced("gamma_weak", KernelApproximateFisherRao=ridge(1.02)),
         "over its weak limit",
     ),
-    "wrong exponent": ("gamma-rates", replaced("gamma_rates", source=rougher), "power of the ridge in R*"),
+    "wrong exponent": ("gamma-rates", replaced("gamma_rates", source=rougher), "R*, one state: power of the ridge"),
     "wrong constant": ("gamma-gaps", scaled(module("gamma"), "GAPS", 1 + 1e-6), "gap J of the limit curve"),
     "wrong state": ("gamma-oscillation", scaled(module("gamma"), "OSCILLATION", 1.001), "weak limit"),
     "not monotone": ("gamma-structure", replaced("gamma", FisherRao=lambda: FisherRao(0.5)), "R* bound"),

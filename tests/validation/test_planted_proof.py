@@ -129,7 +129,7 @@ SLOW: dict[str, tuple[str, Plant, str]] = {
     "source: broken scheme": (
         "gamma-rates",
         replaced("gamma_rates", FisherRao=lambda: FisherRao(1.01)),
-        "distance of solutions",
+        "solutions, t = 1: power",
     ),
     "curves: broken scheme": ("gamma-curves", replaced("gamma", along=shrunk), "residual over the listed one"),
     "late: broken scheme": (

@@ -34,7 +34,7 @@ class Measured:
 @dataclass(frozen=True)
 class Fit:
     """A power, with the parts of its half-width of 95 % confidence: from the scatter about the curve (Student), from
-    the bars, and from the range, the larger change of the power where the first or the last member is left out.
+    the bars, and from the range, the larger change of the power where the first or the last third is left out.
 
     points: how many numbers were clear enough;   NaN where these were too few
     """
@@ -84,7 +84,8 @@ def fitted(x: Sequence[float], measured: Measured, following: float | None = Non
     spread = math.sqrt(float(rest @ rest) / degrees * float(weights @ weights))
     power, reach = float(weights @ logs), 0.0
     if degrees > 1:
-        shorter = (slice(1, None), slice(None, -1))
+        few = max(1, min(points // 3, degrees - 1))
+        shorter = (slice(few, None), slice(None, -few))
         reach = max(abs(float(_power(place[part], logs[part], following)[0] @ logs[part]) - power) for part in shorter)
     return Fit(power, spread * float(stdtrit(degrees, 0.975)), float(np.abs(weights) @ shares), reach, points)
 
