@@ -114,6 +114,7 @@ def _oscillation(quick: bool) -> Outcome:
     cells = 1024 if quick else 4096
     mesh, kernel, outcome = Cartesian(cells, 0.0, 1.0, "periodic"), LaplaceKernel(0.15), Outcome()
     rows: list[Row] = []
+    series: list[Series] = []
     weight = float(kernel.on_ring(mesh.centers[0] - mesh.centers[0][0], 1.0).mean())
 
     def slope(energy: PowerDivergence, density: np.ndarray, ridge: float) -> float:
@@ -151,6 +152,10 @@ def _oscillation(quick: bool) -> Outcome:
                 Check(f"p = {p:g}: liminf over the value at the weak limit (fails)", moving[-1] / still, 0.5)
             )
         rows.append((f"{p:g}", level, plain, still, *moving, limit))
+        series.append(Series(f"$p = {p:g}$", [4.0, 32.0, 256.0], [float(v / still) for v in moving]))
+    series.append(Series("value at the weak limit", [4.0, 256.0], [1.0, 1.0], exact=True))
+    outcome.plots.append(Plot("slopes at oscillating densities", "periods",
+                              r"$R^*_\lambda$ over that of the limit", tuple(series), True, True))  # fmt: skip
     columns = ("p", "level", "R*_FR", "R*_λ", "4 periods", "32", "256", "λ to 0 after that")
     outcome.tables.append(Table("Slopes at oscillating densities s(1 ± 0.95), λ = 0.01", columns, tuple(rows)))
     return outcome
@@ -232,7 +237,7 @@ def _prepared(quick: bool) -> Outcome:
 def _curve(quick: bool) -> Outcome:
     """V1: the balance of a stored curve, with R at its difference quotients: second order in the spacing."""
     mesh = Cartesian(128, 0.0, 1.0, "periodic")
-    x, outcome, rows = mesh.centers[0], Outcome(), []
+    x, outcome, rows, series = mesh.centers[0], Outcome(), [], []
     energy = KullbackLeibler(1 + 0.5 * np.cos(2 * np.pi * x))
     for name, geometry in (
         ("WFR", 0.05 * Wasserstein() + FisherRao()),
@@ -254,7 +259,9 @@ def _curve(quick: bool) -> Outcome:
                 outcome.checks.append(Check(f"{steps} steps: residual over the listed one", share, 0.2, "within", 1.0))
             rows.append((name, steps, abs(total), listed if name == "WFR" else "–"))
         order = math.log2(residuals[-2] / residuals[-1])
+        series.append(Series(name, [float(n) for n in list(SAMPLED)[: len(residuals)]], residuals, slope=-2))
         outcome.checks.append(Check(f"{name}: order in the spacing", order, 0.1, "within", 2.0))
+    outcome.plots.append(Plot("balance of the sampled curve", "steps", "residual", tuple(series), True, True))
     outcome.tables.append(Table("Balance of the sampled curve", ("flow", "steps", "residual", "listed"), tuple(rows)))
     return outcome
 

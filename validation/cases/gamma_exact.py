@@ -186,6 +186,10 @@ def _liminf(quick: bool) -> Outcome:
     # Equal ends: D_λ(u_λ) - D_0(u) = J_λ(u_λ) ≥ 0, quadratic in the perturbation.
     outcome.checks.append(Check("perturbed by sqrt(λ): least D_λ(u_λ) - D_0(u)", min(strong), 0.0, "at least"))
     _within(outcome, "perturbed by sqrt(λ): power in D_λ(u_λ) - D_0(u)", power_of(ladder[2:], strong[2:])[0], 0.05, 1)
+    parts_of = (("constant recovery: $|D_λ - D_0|$", recovery), ("perturbed by $\\sqrt{λ}$: $D_λ - D_0$", strong))
+    series = [Series(name, ladder, [float(v) for v in values]) for name, values in parts_of]
+    line = Series("ridge", ladder, [float(ridge) for ridge in ladder], exact=True)
+    outcome.plots.append(Plot("recovery", "ridge", "difference to the limit", (*series, line), True, True))
     columns = ("ridge", "rate part: D_λ - D_0", "slope part", "J_λ - J_0", "perturbed: D_λ(u_λ) - D_0(u)")
     outcome.tables.append(Table("A curve that is no solution; curves that converge", columns, tuple(rows)))
     return outcome

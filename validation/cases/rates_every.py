@@ -16,7 +16,7 @@ from mudot.solvers.geometries import Geometry
 from mudot.solvers.linear import NotConverged
 from mudot.validation.cases.rates_torus import ALPHA, BETA, EPSILON, ROUGH, SMOOTH, Mode, geometries
 from mudot.validation.finished import along
-from mudot.validation.outcome import Case, Check, Outcome, Table
+from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates.measured import least_decay, random_starts, ratio_of
 from mudot.validation.rates.table import Rate, rates_table
 from mudot.validation.rates.torus import MMD, Torus, constant
@@ -98,8 +98,9 @@ def _every(quick: bool) -> Outcome:
         many = states(mesh, quick, keeps)
         for key, label, energy in energies(mesh):
             flows = not quick or name in CHEAP
-            least, decay, count = _measured(mesh, geometry, energy, many, starts(mesh, quick, keeps) if flows else [],
-                                            2 * symbol)  # fmt: skip
+            least, decay, count = _measured(
+                mesh, geometry, energy, many, starts(mesh, quick, keeps) if flows else [], 2 * symbol
+            )
             known = constant(name, key, bounds)
             c, source = known if known is not None else (math.nan, "no theorem")
             if known is not None and c > 0:
@@ -117,6 +118,22 @@ def _every(quick: bool) -> Outcome:
         Check("pairs with a theorem", len(slack["states"]), 40, "at least"),
         Check("least I/F over a constant: the closest", min(slack["states"]), 1.02),
     ]
+    pairs = sorted((line.constant, line.inequality, line.decay) for line in lines if line.constant > 0)
+    exact = Series("theorem", [pairs[0][0], pairs[-1][0]], [pairs[0][0], pairs[-1][0]], exact=True)
+    outcome.plots.append(
+        Plot(
+            "every pair with a constant: nothing below the line",
+            "constant of the theorem",
+            "measured",
+            (
+                Series("least I/F", [c for c, *_ in pairs], [float(i or 0) for _, i, _ in pairs]),
+                Series("least decay", [c for c, _, d in pairs if d], [float(d) for *_, d in pairs if d]),
+                exact,
+            ),
+            True,
+            True,
+        )
+    )
     columns = ("geometry", *(label for _, label, _ in energies(mesh)))
     title = "Least I/F; least decay (theorem: constant, 'none' where there is provably none, – where neither is known)"
     outcome.tables += [Table(title, columns, tuple(rows)), rates_table(lines)]

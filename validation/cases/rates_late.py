@@ -44,6 +44,16 @@ def _implicit(quick: bool) -> Outcome:
         outcome.checks.append(Check(f"h = {step:g}: largest KL after over before", worst, bound))
         outcome.checks.append(Check(f"h = {step:g}: least log s after", lowest, -2 / step, "at least"))
         rows.append((step, bound, worst, -2 / step, lowest, "derived"))
+    steps, bounds, factors = ([float(row[n]) for row in rows] for n in range(3))
+    outcome.plots.append(
+        Plot(
+            "KL after one step over KL before",
+            "$h$",
+            "factor",
+            (Series("largest found", steps, factors), Series("bound", steps, bounds, exact=True)),
+            True,
+        )
+    )
     columns = ("h", "bound of the factor", "largest factor", "-2/h", "least log s", "status")
     outcome.tables.append(Table("One implicit step", columns, tuple(rows)))
     return outcome

@@ -41,7 +41,7 @@ from mudot.solvers.geometries import (
 from mudot.solvers.kernels.functions import LaplaceKernel, MaternKernel
 from mudot.solvers.linear import NotConverged
 from mudot.validation.finished import along
-from mudot.validation.outcome import Case, Check, Outcome, Table
+from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates.measured import ratio_of
 from mudot.validation.rates.table import Rate, rates_table
 
@@ -167,6 +167,18 @@ def _torus(quick: bool) -> Outcome:
         Check("number of pairs of a geometry and an energy", len(deviations), 110 if quick else 250, "at least")
     )
     outcome.tables += [_matrix(deviations), rates_table(lines)]
+    ends = [min(line.constant for line in lines), max(line.constant for line in lines)]
+    decays = [float(line.decay or math.nan) for line in lines]
+    outcome.plots.append(
+        Plot(
+            "decay of every pair",
+            "twice the product of the symbols",
+            "measured",
+            (Series("flows", [line.constant for line in lines], decays), Series("predicted", ends, ends, exact=True)),
+            True,
+            True,
+        )
+    )
     return outcome
 
 
