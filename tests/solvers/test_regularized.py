@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,9 +17,11 @@ from mudot.solvers.energies import (
     MaximumMeanDiscrepancy,
     Moreau,
     chi_squared,
+    regularized,
 )
 from mudot.solvers.geometries import FisherRao
-from mudot.solvers.kernels.functions import EnergyDistanceKernel, LaplaceKernel
+from mudot.solvers.kernels.functions import EnergyDistanceKernel, GaussianKernel, LaplaceKernel
+from mudot.solvers.kernels.solves import RidgeSolution, ridge
 from tests.solvers.flow_cases import assert_books_in_order, assert_derivative, completed, normal
 
 LINE = Cartesian(80, -4.0, 4.0)
@@ -35,6 +39,28 @@ def test_the_duality_gap_certifies_the_envelope(power: float, regularization: fl
     # A value below that of every competitor sigma in the primal problem, and reached in the limit.
     primal = regularization * envelope.dual
     assert primal <= MaximumMeanDiscrepancy(KERNEL, PI).value(LINE, MU) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5])
+def test_regressions_solved_as_far_as_needed_take_less_than_two_thirds_of_the_iterations(
+    power: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> RidgeSolution:
+        found = ridge(*arguments, **options)
+        counts.append(found.iterations)
+        return found
+
+    monkeypatch.setattr(regularized, "ridge", counted)
+    energy, witnesses, taken = Moreau(GaussianKernel(0.3), PI, 1e-2, power), [], []
+    for loosest in (regularized._LOOSEST, regularized._TIGHTEST):
+        monkeypatch.setattr(regularized, "_LOOSEST", loosest)
+        counts.clear()
+        witnesses.append(energy.solve(LINE, MU).witness)
+        taken.append((sum(counts), len(counts)))
+    assert taken[0][0] < 0.67 * taken[1][0] and taken[0][1] <= taken[1][1] + 1
+    np.testing.assert_allclose(witnesses[0], witnesses[1], rtol=0, atol=1e-6 * np.abs(witnesses[1]).max())
 
 
 ENERGIES = {

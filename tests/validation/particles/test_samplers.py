@@ -20,6 +20,7 @@ from mudot.validation.particles.samplers import (
     SteinDiscrepancyDescent,
     SteinVariational,
     run,
+    run_all,
     simplex_projection,
     uniform,
 )
@@ -118,6 +119,19 @@ def test_weights_of_an_ift_step_solve_the_proximal_problem_on_the_simplex(old: L
     assert w.min() >= 0 and w.sum() == pytest.approx(1, abs=1e-12)
     # Optimality: the slope is least, and equal, where there is weight.
     assert w @ (slope - slope.min()) < 1e-6
+
+
+def test_crowds_side_by_side_go_where_each_goes_alone() -> None:
+    sampler = InteractionForceTransport(BUMPS, 0.8, 40)
+    starts = [uniform(BUMPS.sample(30, np.random.default_rng(seed)) + 0.5) for seed in range(3)]
+    rngs = [np.random.default_rng(0) for _ in starts]
+    together = run_all(sampler, starts, [0.1, 0.3], 0.05, rngs)
+    for start, states in zip(starts, together, strict=True):
+        alone = run(sampler, start, [0.1, 0.3], 0.05, np.random.default_rng(0))
+        assert np.ptp(alone[-1].weights) > 1e-3
+        for one, other in zip(states, alone, strict=True):
+            np.testing.assert_allclose(one.positions, other.positions, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(one.weights, other.weights, rtol=0, atol=1e-12)
 
 
 def test_simplex_projection_is_the_nearest_point() -> None:
