@@ -192,6 +192,13 @@ def _structure(quick: bool) -> Outcome:
         )
     for name, value in worst.items():
         outcome.checks.append(Check(f"{name}: worst violation", float(value), 1e-4 if name == "R affine" else 1e-8))
+    rows: list[Row] = [(name, float(value)) for name, value in worst.items()]
+    outcome.tables.append(Table("Worst violations; negative: none", ("claim", "violation"), tuple(rows)))
+    potentials = (("R(u)", primal, plain), ("R*(ξ)", dual, bound))
+    curves = [Series(name, ladder, [float(v / whole) for v in values]) for name, values, whole in potentials]
+    outcome.plots.append(
+        Plot("potentials over those of Fisher-Rao, one state", "ridge", "quotient", tuple(curves), True, True)
+    )
     return outcome
 
 
@@ -218,6 +225,10 @@ def _prepared(quick: bool) -> Outcome:
                 "at least",
             )
         )
+    names = ("ridge flow", "Fisher-Rao flow", "Fisher-Rao flow of the mean")
+    runs = zip(names, (ridge, limit, calm), (False, False, True), strict=True)
+    curves = [Series(name, times, [float(s) for s in run.density.mean(axis=1)], exact=line) for name, run, line in runs]
+    outcome.plots.append(Plot("oscillating data: the weak limits differ", "time $t$", "mean", tuple(curves)))
     columns = ("time", "ridge flow, mean", "Fisher-Rao flow, mean", "Fisher-Rao flow of the mean")
     outcome.tables.append(
         Table("Oscillating data, 64 periods: energies do not converge, nor do the flows", columns, tuple(rows))

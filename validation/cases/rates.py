@@ -58,6 +58,11 @@ def _global(quick: bool) -> Outcome:
         huge = ratio_of(mesh, PowerDivergence(p, pi), FisherRao(), 1e12 * pi)
         c = theorems.plain_constant(p)
         outcome.checks.append(Check(f"p = {p:g}: I/F at mu = 1e12 pi, where c is sharp", huge, 2e-2 * c, "within", c))
+    ps, exact = ([float(row[n]) for row in rows] for n in (0, 1))
+    measured_in = {2: "FR: least I/F", 3: "FR: least decay", 5: "WFR: least I/F", 6: "WFR: least decay"}
+    curves = [Series(name, ps, [float(row[n]) for row in rows]) for n, name in measured_in.items()]
+    line = Series("$1/(1-p)$", ps, exact, exact=True)
+    outcome.plots.append(Plot("constants on positive measures", "$p$", "constant", (*curves, line)))
     columns = ("p", "1/(1-p)", "FR: I/F", "FR: decay", "FR: late decay", "WFR: I/F", "WFR: decay")
     outcome.tables += [Table("Constants on positive measures, p ≤ 1/2", columns, tuple(rows)), rates_table(lines)]
     return outcome

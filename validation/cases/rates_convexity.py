@@ -75,6 +75,13 @@ def _convexity(quick: bool) -> Outcome:
         else:
             outcome.checks.append(Check("p = 1: metric slope at 1e-12 of the target", slopes[1], 1e-4))
         slopes_at_zero.append((f"{p:g}", *slopes, limit))
+    known = [row for row in rows if math.isfinite(float(row[1]))]
+    places, constants, lowest, sharpest = ([float(row[n]) for row in known] for n in range(4))
+    below = sum(place <= 0.5 for place in places)
+    lines = [Series("$\\Lambda$", places[part], constants[part], exact=True)
+             for part in (slice(below), slice(below, None))]  # fmt: skip
+    found = (Series("least of random pairs", places, lowest), Series("where it is sharp", places, sharpest))
+    outcome.plots.append(Plot("convexity along geodesics", "$p$", "$F''/FR^2$", (*lines, *found)))
     outcome.tables += [
         Table("F'' over FR² along geodesics", ("p", "Λ", "random pairs, least", "where it is sharp"), tuple(rows)),
         Table("Metric slopes at s π", ("p", "s = 1e-6", "s = 1e-12", "s to 0"), tuple(slopes_at_zero)),

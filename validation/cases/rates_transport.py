@@ -142,6 +142,7 @@ def _starts(mesh: Cartesian, pi: np.ndarray, count: int) -> list[np.ndarray]:
 def _entropies(quick: bool) -> Outcome:
     """Fokker-Planck equation: D_p with p from 1 to 2 decays at the rate of convexity, chi^2 at twice the gap."""
     outcome, lines = Outcome(), []
+    curves: list[Series] = []
     for well in WELLS[:1] if quick else WELLS[:3]:
         mesh = well.mesh(64)
         log_pi = well.log_target(mesh)
@@ -159,6 +160,11 @@ def _entropies(quick: bool) -> Outcome:
             setting, source = f"Fokker-Planck, {well.name}", "Arnold et al. 2001"
             count = sum(len(run.times) for run in runs)
             lines.append(Rate("W of KL", f"power {p:g}", setting, "≥", well.constant, None, decay, count, source))
+        ours = lines[-4:]
+        powers = [1.0, 1.25, 1.5, 2.0]
+        curves.append(Series(well.name, powers, [float(line.decay or 0) for line in ours]))
+        curves.append(Series(well.name, powers, [least] * 4, exact=True))
+    outcome.plots.append(Plot("decay of D_p, logarithmic Sobolev constant", "$p$", "least decay", tuple(curves)))
     outcome.tables.append(rates_table(lines))
     return outcome
 
