@@ -103,7 +103,7 @@ def _facts(results: Sequence[Result], quick: bool, seconds: float) -> dict[str, 
         "checks": sum(len(result.outcome.checks) for result in results),
         "quick": quick,
         "seconds": seconds,
-        "processor": sum(result.processor for result in results),
+        "processor": round(sum(round(result.processor, 2) for result in results), 2),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "versions": f"mudot {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}, "
         f"SciPy {scipy.__version__}",
