@@ -25,7 +25,7 @@ from mudot.validation.cases.rates import two_wells
 from mudot.validation.finished import along
 from mudot.validation.outcome import Case, Check, Outcome, Plot, Series, Table
 from mudot.validation.rates import theorems
-from mudot.validation.rates.measured import constants, random_starts
+from mudot.validation.rates.measured import constants_of, random_starts
 from mudot.validation.rates.table import Rate, rates_table
 
 
@@ -121,6 +121,7 @@ def _interaction_force(quick: bool) -> Outcome:
     """MMD flows decay at exactly 2 beta, transport makes it faster: exp(-2 beta t) bounds interaction-force flows."""
     mesh = Cartesian(40, -2.0, 2.0)
     pi, outcome, rows = two_wells(mesh), Outcome(), []
+    curves: list[Series] = []
     kernel = GaussianKernel(0.6)
     energy: Energy = MaximumMeanDiscrepancy(kernel, pi)
     x = mesh.centers[0]
@@ -129,8 +130,12 @@ def _interaction_force(quick: bool) -> Outcome:
     times = [0.0, 0.25, 0.5, 1.0, 2.0]
     for beta in (0.5, 1.0):
         reaction = beta * DeKernelizedFisherRao(kernel)
-        plain = constants(mesh, energy, reaction, starts, times)
-        both = constants(mesh, energy, Wasserstein() + reaction, starts, times, 1e-6)
+        flows = GradientFlow(mesh, energy, reaction), GradientFlow(mesh, energy, Wasserstein() + reaction)
+        runs = [[along(flow, s, times, rtol) for s in starts] for flow, rtol in zip(flows, (1e-8, 1e-6), strict=True)]
+        plain, both = map(constants_of, runs)
+        for name, (run, *_) in zip((f"MMD, β = {beta:g}", f"IFT, β = {beta:g}"), runs, strict=True):
+            curves.append(Series(name, times, [float(f / run.energy[0]) for f in run.energy]))
+        curves.append(Series(f"exp(-2βt), β = {beta:g}", times, [math.exp(-2 * beta * t) for t in times], exact=True))
         outcome.checks += [
             Check(f"MMD, beta = {beta:g}: least rate of decay", plain.decay, 1e-6, "within", 2 * beta),
             Check(f"MMD, beta = {beta:g}: least I/F", plain.inequality, 1e-6, "within", 2 * beta),
@@ -147,6 +152,8 @@ def _interaction_force(quick: bool) -> Outcome:
         for r in rows
     ]
     outcome.tables += [Table("Interaction-force flows", columns, tuple(rows)), rates_table(lines)]
+    title = "decay of MMD²/2 from the first start"
+    outcome.plots.append(Plot(title, "time $t$", "$F(t)/F(0)$", tuple(curves), False, True))
     return outcome
 
 

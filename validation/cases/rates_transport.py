@@ -181,6 +181,7 @@ def _plane(quick: bool) -> Outcome:
     values, vectors = np.linalg.eigh(covariance)
     target, constant = Gaussian([0.0, 0.0], covariance), 2 / float(values[-1])
     outcome, rows = Outcome(), []
+    curves: list[Series] = []
     for name, shift in (("along the wide axis", vectors[:, -1]), ("along the narrow axis", vectors[:, 0])):
         found = []
         for n in (24, 48):
@@ -188,7 +189,8 @@ def _plane(quick: bool) -> Outcome:
             logs = target.log_cell_averages(mesh)
             flow = GradientFlow(mesh, KullbackLeibler(np.exp(logs), logs), Wasserstein())
             start = Gaussian(shift, covariance).cell_averages(mesh)
-            found.append(constants_of([solve(flow, start, [0.0, 0.25, 0.5, 1.0], rtol=1e-8)]))
+            run = solve(flow, start, [0.0, 0.25, 0.5, 1.0], rtol=1e-8)
+            found.append(constants_of([run]))
         ratio, decay = (richardson(*(getattr(c, what) for c in found)) for what in ("inequality", "decay"))
         exact = 2 / float(values[-1] if name == "along the wide axis" else values[0])
         outcome.checks += [
@@ -196,6 +198,11 @@ def _plane(quick: bool) -> Outcome:
             Check(f"shift {name}: decay of KL, extrapolated", decay, 5e-3 * exact, "within", exact),
         ]
         rows.append(Rate("W", "KL", f"correlated Gaussian, shift {name}", "≥", constant, ratio, decay, 4, "Gross 1975"))
+        law = [math.exp(-exact * t) for t in run.times]
+        curves.append(Series(f"shift {name}", run.times.tolist(), [float(f / run.energy[0]) for f in run.energy]))
+        curves.append(Series(f"exp(-{exact:.4g} t), exact", run.times.tolist(), law, exact=True))
+    title = "decay of shifted copies, 48² cells"
+    outcome.plots.append(Plot(title, "time $t$", "KL(t)/KL(0)", tuple(curves), False, True))
     outcome.tables.append(rates_table(rows))
     return outcome
 
