@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mudot.validation.figures_curves import convergence_figure, curves_figure
+from mudot.validation.figures_margins import margins_figure
 from mudot.validation.figures_scenes import scene_figure
 from mudot.validation.figures_style import COLOURS, QUIET, style
-from mudot.validation.outcome import Plot, Scene
+from mudot.validation.outcome import Margins, Picture, Scene
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ class Drawing:
     figure: Figure
 
 
-def draw(picture: Plot | Scene) -> Drawing:
+def draw(picture: Picture) -> Drawing:
     """Draw a picture of an outcome."""
     figure, image = _figure(picture), io.BytesIO()
     engine = figure.get_layout_engine()
@@ -57,8 +58,10 @@ def save_book(pages: Sequence[tuple[str, Figure]], path: Path) -> Path:
     return path
 
 
-def _figure(picture: Plot | Scene) -> Figure:
+def _figure(picture: Picture) -> Figure:
     """Refinement studies carry expected orders; everything else is curves; bands lie under both."""
+    if isinstance(picture, Margins):
+        return margins_figure(picture)
     if isinstance(picture, Scene):
         return scene_figure(picture)
     labels = picture.xlabel, picture.ylabel

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["at most", "at least", "within"]
+
+_NARROWEST = 20
+"""Verdicts in a picture of them."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,19 @@ class Check:
         if self.kind == "at least":
             return bool(self.measured >= self.bound)
         return bool(abs(self.measured - self.expected) <= self.bound)
+
+    @property
+    def share(self) -> float | None:
+        """How much of its tolerance a verdict takes up, passed up to 1; None for signs, whose bound is zero.
+
+        >>> Check("order", 1.98, 0.1, "within", 2.0).share, Check("least density", 1e-9, 0.0, "at least").share
+        (0.20..., None)
+        """
+        if self.bound <= 0:
+            return None
+        if self.kind == "at least":
+            return self.bound / self.measured if self.measured > 0 else math.inf
+        return abs(self.measured - self.expected) / self.bound if self.kind == "within" else self.measured / self.bound
 
     @property
     def tolerance(self) -> str:
@@ -99,6 +116,18 @@ class Scene:
     states: Sequence[State]
 
 
+@dataclass(frozen=True)
+class Margins:
+    """Verdicts beside their tolerances: what each one takes up of its own, 1 being all of it."""
+
+    title: str
+    labels: Sequence[str]
+    shares: Sequence[float]
+
+
+Picture = Plot | Scene | Margins
+
+
 @dataclass
 class Outcome:
     """What a case found."""
@@ -109,9 +138,16 @@ class Outcome:
     scenes: list[Scene] = field(default_factory=list)
 
     @property
-    def pictures(self) -> list[Plot | Scene]:
-        """Everything to draw, curves first."""
-        return [*self.plots, *self.scenes]
+    def pictures(self) -> list[Picture]:
+        """Everything to draw, curves first; a claim without curves has its verdicts drawn, the narrowest first."""
+        if self.plots or self.scenes:
+            return [*self.plots, *self.scenes]
+        found = sorted(((check.share, check.claim) for check in self.checks if check.share is not None), reverse=True)
+        if not found:
+            return []
+        shown = found[:_NARROWEST]
+        title = "verdicts over their tolerances" + (f", the {len(shown)} narrowest" if len(found) > len(shown) else "")
+        return [Margins(title, [claim for _, claim in shown], [float(share) for share, _ in shown])]
 
     @property
     def passed(self) -> bool:
