@@ -248,7 +248,7 @@ def test_commands_compare_sample_and_expect(plane: Path, tmp_path: Path, capsys:
             "at least 0",
         ),
         ("a.csv", None, "expected a header"),
-        ("missing.npz", None, "No such file"),
+        ("missing.npz", None, "no such file; expected"),
     ],
 )
 def test_particles_that_cannot_be_used_get_one_line(
