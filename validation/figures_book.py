@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LINE = 0.12
 """Height of a line of a title above a picture in inches."""
+_DOTS = 160
+"""Per inch of the page's pictures."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ def draw(picture: Picture) -> Drawing:
     with style():
         # Laying out takes as long as drawing; with an engine left, every file would be laid out and drawn twice.
         if engine is not None:
+            figure.set_dpi(_DOTS)  # letters are not of quite the same width at every resolution
             engine.execute(figure)
             figure.set_layout_engine(None)
-        figure.savefig(image, format="png", dpi=160)
+        figure.savefig(image, format="png", dpi=_DOTS)
     return Drawing(picture.title, image.getvalue(), figure)
 
 

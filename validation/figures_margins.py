@@ -31,8 +31,6 @@ def margins_figure(margins: Margins) -> Figure:
     shares = [_MOST if math.isnan(share) else min(max(share, _LEAST), _MOST) for share in margins.shares]
     with style():
         figure = new_figure(PAGE, _LINE * len(rows) + 0.7)
-        # Letters are measured at one resolution and drawn at another: long labels need the room of some letters more.
-        figure.get_layout_engine().set(w_pad=0.15)  # type: ignore[union-attr, call-arg]
         panel = figure.subplots()
         panel.hlines(rows, _LEAST, shares, color=QUIET, linewidth=0.6)
         colours = [COLOURS[0] if share <= 1 else COLOURS[1] for share in shares]
