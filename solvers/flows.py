@@ -104,6 +104,10 @@ class GradientFlow:
             raise MudotError(f"method {self.integrator!r}: runs on the cpu only; choose another method or the cpu")
         return replace(self, energy=self.energy.on(library), geometry=self.geometry.on(library))
 
+    def ledger(self, rtol: float) -> Ledger:
+        """The books of a run at this tolerance."""
+        return Ledger(self.mesh, self.energy, self.discrete_geometry, self.method, rtol)
+
     def rate(self, density: Array) -> Array:
         """mu' = -K(mu) DF(mu) from energy and geometry, shape `mesh.shape`; the density must be positive."""
         onsager = self.discrete_geometry.onsager(self.mesh, density)
@@ -167,7 +171,7 @@ def solve(
     record = trajectory if trajectory is not None else MemoryTrajectory()
     try:
         flow = flow.on(library)
-        ledger = Ledger(flow.mesh, flow.energy, flow.discrete_geometry, flow.method, rtol)
+        ledger = flow.ledger(rtol)
         for state, final in _march(ledger, start, times, restart, observer):
             if final:
                 record.append(_frame(ledger, state))

@@ -10,13 +10,12 @@ from pathlib import Path
 from mudot.meshes import threads
 from mudot.meshes.arrays import ArrayLibrary
 from mudot.meshes.errors import MudotError
+from mudot.solvers.methods.newton_stages import FACTORED
 
 _INTERPRETER = 135e6
 _FACTORS = 256e6
 _LOOPS, _LARGE = 110e6, 1 << 14
 """What compiled loops take, and the cells from which they are used."""
-_FACTORED = 40_000
-"""Cells up to which the matrix of an implicit step in the plane is factored (`methods.newton_stages`)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def memory(cells: tuple[int, ...], transport: bool, kernel: bool = False, linear
     if linear:
         arrays = 30.0 + 5 * len(cells) + (4 if threads.count() > 1 else 0)
     else:
-        plane = sum(n > 1 for n in cells) == 2 and size <= _FACTORED
+        plane = sum(n > 1 for n in cells) == 2 and size <= FACTORED
         arrays = 28.0 + 30 * len(cells) + (14 * math.log2(size) if plane else 0)
     return _INTERPRETER + loops + float(min(_FACTORS, 192 * squares)) + 8 * size * arrays
 

@@ -38,22 +38,13 @@ class Path:
         return np.array([self.flow.energy.value(self.flow.mesh, density) for density in self.density])
 
 
-def lifetime(flow: GradientFlow, density: np.ndarray) -> float:
-    """F/(2 R*) at one state, infinite where that is no positive number."""
-    energy = flow.energy.value(flow.mesh, density)
-    onsager = flow.discrete_geometry.onsager(flow.mesh, density)
-    decay = 2 * sum(onsager.dual(flow.energy.first_variation(flow.mesh, density)))
-    return energy / decay if energy > 0 and 0 < decay < np.inf else np.inf
-
-
 def along(
     flow: GradientFlow, start: np.ndarray, times: Sequence[float] | np.ndarray, rtol: float, step: float | None = None
 ) -> Path:
     """The states at increasing times. Books that are kept between any two of them, as `solve` does, would cost several
-    times as much. step: a first one to try; as long as the energy lasts at its first rate of decay, if there is none.
-    Raises NotConverged."""
+    times as much. step: a first one to try, that of the ledger if there is none. Raises NotConverged."""
     state, now, states = start, 0.0, []
-    step = step or lifetime(flow, start)
+    step = step or flow.ledger(rtol).start(start).step
     for time in map(float, times):
         if time > now:
             moved = flow.method.advance(state, time - now, min(step, time - now), rtol)

@@ -203,7 +203,7 @@ def _swept(
     source:      of the stencil: the powers, or where `square` the stage itself
     """
     ny, nz = density.shape[1:]
-    count, square, negative = now.shape[0], source is now, 0
+    count, negative = now.shape[0], 0
     to, cells, rates, last, level = (
         out.reshape(-1),
         density.reshape(-1),

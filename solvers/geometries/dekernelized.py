@@ -211,7 +211,7 @@ class InverseTransport:
     def _inverse(self) -> Inverse:
         return Inverse(self.operator, self.epsilon, "faces")
 
-    @property
+    @cached_property
     def _direct(self) -> InverseDiffusion | None:
         """In the bases of a product kernel, where their round-off is below the tolerance of solves."""
         return inverse_diffusion(self.operator, self.epsilon, _WELL)

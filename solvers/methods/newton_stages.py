@@ -49,7 +49,7 @@ from mudot.solvers.linear import stabilised_biconjugate_gradients
 
 _MARGIN = 1e-9
 """Smallest share of the largest eigenvalue of K + epsilon for which it is inverted as it stands."""
-_FACTORED = 40_000
+FACTORED = 40_000
 """Cells up to which the matrix of a plane is factored."""
 _AS_FACTORED = 1e-7
 """Residual of what is not factored, whatever the forcing: the iterates are then those of factors, on all devices."""
@@ -250,7 +250,7 @@ class ByDiffusion:
         centre = integrate(self.mesh, density * xi) / integrate(self.mesh, density) if self.spherical else 0.0
         inside = (1 + factor * self.reaction * (xi - centre + share)).reshape(-1)
         steepness, speed = share.reshape(-1), factor * self.transport
-        if isinstance(density, np.ndarray) and self.mesh.dimension <= 2 and self.mesh.size <= _FACTORED:
+        if isinstance(density, np.ndarray) and self.mesh.dimension <= 2 and self.mesh.size <= FACTORED:
             matrix = scipy.sparse.diags_array(inside) - speed * self.generator @ scipy.sparse.diags_array(steepness)
             w = scipy.sparse.linalg.spsolve(matrix.tocsc(), -rest)
         else:

@@ -169,7 +169,7 @@ def along(line: Line, density: np.ndarray, axis: int, duration: float, loaded: b
 
 
 def _loops(loaded: bool) -> Any:
-    return compiled.along_lines() if loaded and compilable() else eliminations
+    return (compiled.along_lines() if loaded else None) or eliminations
 
 
 def enclosed(line: Line, density: np.ndarray, duration: float, loaded: bool = True) -> Enclosure:
@@ -179,9 +179,9 @@ def enclosed(line: Line, density: np.ndarray, duration: float, loaded: bool = Tr
     stays = weight[:, None] * (moves.sum(axis=0) / weight.sum())
     unknown = _SPLIT * (moves + stays)
     moves -= stays
-    count = density.shape[1]
+    count, loops = density.shape[1], _loops(loaded)
     for _ in range(STEPS):
-        sums, error = _step(line, _loops(loaded), np.concatenate([moves, unknown], axis=1), duration / STEPS)
+        sums, error = _step(line, loops, np.concatenate([moves, unknown], axis=1), duration / STEPS)
         moves, unknown = sums[:, :count], np.maximum(sums[:, count:], 0) + error[:, :count] + error[:, count:]
     unknown += _SPLIT * (stays + np.abs(moves))
     return Enclosure((stays + moves) / line.widths[:, None], unknown / line.widths[:, None])

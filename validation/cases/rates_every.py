@@ -154,11 +154,11 @@ def _measured(
     decays, seen = [], list(many)
     for start in begins:
         try:
-            decay, along = decay_of(flow, start, scale)
+            decay, way = decay_of(flow, start, scale)
         except (MudotError, NotConverged):
             continue
         decays.append(decay)
-        seen += [state for state in along if float(state.min()) > 0]
+        seen += [state for state in way if float(state.min()) > 0]
     least = min(ratio(state) for state in seen if energy.value(mesh, state) > FAINT)
     return least, min(decays, default=None), len(seen)
 

@@ -72,9 +72,9 @@ def _is_geodesic(outcome: Outcome) -> None:
 
 def _on(mesh: Cartesian, moved: Cartesian, density: np.ndarray) -> np.ndarray:
     """Averages on other cells, by the distribution function."""
-    masses = np.concatenate([[0.0], np.cumsum(density * moved.widths[0])])
     from scipy.interpolate import CubicSpline
 
+    masses = np.concatenate([[0.0], np.cumsum(density * moved.widths[0])])
     return np.asarray(np.diff(CubicSpline(moved.edges[0], masses)(mesh.edges[0])) / mesh.widths[0])
 
 
